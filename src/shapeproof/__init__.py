@@ -1,0 +1,31 @@
+"""shapeproof: derive every tensor shape of a PyTorch model by formula, prove it, explain errors, and train.
+
+Importing this package loads neither torch nor numpy; each name is loaded from its module when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# name -> module that defines it. One table, so that `import shapeproof` costs nothing.
+_EXPORTS = {
+    "SpecError": "shapeproof.errors",
+    "DomainError": "shapeproof.errors",
+    "UsageError": "shapeproof.errors",
+    "ShapeproofError": "shapeproof.errors",
+}
+
+__all__ = ["__version__", *sorted(_EXPORTS)]  # noqa: PLE0604  # the table is the one list of names
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'shapeproof' has no attribute {name!r}")
+    return getattr(importlib.import_module(_EXPORTS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,5 @@
+"""``python -m shapeproof`` is the command line."""
+
+from shapeproof.cli import main
+
+main()
