@@ -16,9 +16,16 @@ _EXPORTS = {
     "DomainError": "shapeproof.errors",
     "UsageError": "shapeproof.errors",
     "ShapeproofError": "shapeproof.errors",
+    "derive": "shapeproof.derivation.derive",
+    "Derivation": "shapeproof.derivation.model",
+    "Step": "shapeproof.derivation.model",
+    "Diagnosis": "shapeproof.derivation.model",
+    "Fix": "shapeproof.derivation.model",
+    "ShapeWarning": "shapeproof.derivation.model",
+    "Cost": "shapeproof.derivation.model",
 }
 
-__all__ = ["__version__", *sorted(_EXPORTS)]  # noqa: PLE0604  # the table is the one list of names
+__all__ = ["__version__", *sorted(_EXPORTS)]  # the table is the one list of names
 
 
 def __getattr__(name: str) -> Any:

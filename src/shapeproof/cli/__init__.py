@@ -15,7 +15,10 @@ from shapeproof.errors import UsageError
 COMMANDS = {
     "derive": ("shapeproof.cli.derive", "Derive every shape of a model by formula, and prove it."),
     "train": ("shapeproof.cli.train", "Train a network; the run directory holds all that repeats it."),
-    "evaluate": ("shapeproof.cli.evaluate", "Test accuracy, confusion matrix and the worst mistakes of a run."),
+    "evaluate": (
+        "shapeproof.cli.evaluate",
+        "Test accuracy, confusion matrix and the worst mistakes of a run.",
+    ),
     "data": ("shapeproof.cli.data", "Which data sets there are, where they lie, whether they are whole."),
 }
 

@@ -1,0 +1,252 @@
+"""The result of a derivation, as frozen plain data. Nothing here knows torch."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from shapeproof.dims import Dim, Shape
+from shapeproof.dims.conditions import Condition
+from shapeproof.errors import DomainError
+from shapeproof.rules.window import Window
+
+StepVerdict = Literal["proved", "mismatch", "unsupported", "failed"]
+Verdict = Literal["proved", "incomplete", "mismatch", "failed"]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a step or a model costs; ``None`` where it is not known.
+
+    Attributes:
+        parameters: parameters that take part, each counted once however often it is used.
+        macs: multiply-adds of convolutions, linear layers and matrix products; bias, normalisation and activation
+            are none.
+        activation_bytes: bytes of the results that the forward pass makes; a view makes none.
+        parameter_bytes: bytes of the parameters.
+    """
+
+    parameters: int
+    macs: int | None
+    activation_bytes: int
+    parameter_bytes: int
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """What part of the input one output element sees, one entry per spatial axis, in input elements.
+
+    Attributes:
+        size: how many elements wide.
+        stride: how far apart two neighbours' fields are.
+        start: where the first output element's field begins (negative: in the padding).
+    """
+
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+    start: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Fix:
+    """One edit that mends a shape error.
+
+    Attributes:
+        kind: ``"argument"`` ``"input"`` ``"insert"`` or ``"call"``.
+        module: path of the module to edit.
+        attribute: what of it to change.
+        old: its value now.
+        new: its value then.
+        text: one sentence that a person can follow.
+        proved: whether the model was run again with exactly this edit and came through.
+    """
+
+    kind: str
+    module: str
+    attribute: str
+    old: Any
+    new: Any
+    text: str
+    proved: bool
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why a model cannot run on an input: a stable code, and what was expected and what came."""
+
+    code: str
+    message: str
+    step: Step
+    expected: str
+    got: str
+    fixes: tuple[Fix, ...] = ()
+
+
+@dataclass(frozen=True)
+class ShapeWarning:
+    """Shapes that run and are still almost surely wrong."""
+
+    code: str
+    message: str
+    step: Step
+    fixes: tuple[Fix, ...] = ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation that the model's Python called.
+
+    Attributes:
+        index: its place, from 0.
+        module: dotted path of the module that called it, ``""`` at the top.
+        op: PyTorch's public name.
+        source: ``file:line`` of the user's code.
+        inputs: shapes of the tensors that went in.
+        output: shape PyTorch gave; a tuple of shapes where several tensors came out.
+        derived: shape the rule gave; ``None`` without one.
+        formula: the textbook form.
+        arithmetic: the formula with its values and result.
+        verdict: ``"proved"`` ``"mismatch"`` ``"unsupported"`` or ``"failed"``.
+        cost: what it costs.
+        receptive_field: what one element of its output sees of the input; ``None`` where that is not defined.
+        parents: indices of the steps whose results went in.
+        windows: for sliding windows, one per spatial axis.
+        notes: what should not be overlooked, such as a row that the floor drops.
+    """
+
+    index: int
+    module: str
+    op: str
+    source: str
+    inputs: tuple[Shape, ...]
+    output: Any
+    derived: Any
+    formula: str
+    arithmetic: str
+    verdict: StepVerdict
+    cost: Cost
+    receptive_field: ReceptiveField | None = None
+    parents: tuple[int, ...] = ()
+    windows: tuple[Window, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Every step of a model on an input, each derived by its rule beside what PyTorch does.
+
+    Attributes:
+        steps: in the order in which they ran.
+        verdict: ``"proved"`` ``"incomplete"`` ``"mismatch"`` or ``"failed"``.
+        output: the shapes that come out, nested as the model nests them.
+        cost: totals.
+        model: the model's name.
+        inputs: the specs or shapes that went in, as text.
+        sizes: the size at which each letter was tried.
+        conditions: what the steps require of the letters.
+        diagnosis: set when the verdict is ``"failed"``.
+        warnings: shapes that run and are still almost surely wrong.
+        unused: paths of modules that were never called.
+    """
+
+    steps: tuple[Step, ...]
+    verdict: Verdict
+    output: Any
+    cost: Cost
+    model: str = ""
+    inputs: tuple[str, ...] = ()
+    sizes: tuple[tuple[str, int], ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    diagnosis: Diagnosis | None = None
+    warnings: tuple[ShapeWarning, ...] = ()
+    unused: tuple[str, ...] = ()
+    domain: Any = None
+    _again: Callable[[dict[str, int]], Derivation] | None = field(default=None, repr=False, compare=False)
+
+    def at(self, **sizes: int) -> Derivation:
+        """Replace letters by numbers.
+
+        Raises:
+            DomainError: for a letter that there is not, or a size with which the model does not run.
+        """
+        unknown = sizes.keys() - dict(self.sizes).keys()
+        if unknown or self._again is None:
+            raise DomainError(f"no free dimension is called {', '.join(sorted(unknown)) or '...'}")
+        low = [f"{name}={size}" for name, size in sizes.items() if size < 1]
+        if low:
+            raise DomainError(f"a size is at least 1, got {', '.join(low)}")
+        derivation = self._again(sizes)
+        if derivation.verdict == "failed":
+            words = ", ".join(f"{name}={size}" for name, size in sizes.items())
+            why = derivation.diagnosis.message if derivation.diagnosis else "a shape error"
+            raise DomainError(f"the model does not run at {words}: {why}")
+        return derivation
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: lists, dictionaries, strings and numbers; a size with letters is its expression's text."""
+        return {
+            "model": self.model,
+            "inputs": list(self.inputs),
+            "verdict": self.verdict,
+            "output": plain_shape(self.output),
+            "sizes": dict(self.sizes),
+            "domain": None if self.domain is None else str(self.domain),
+            "cost": vars(self.cost).copy(),
+            "steps": [_step_dict(step) for step in self.steps],
+            "diagnosis": None if self.diagnosis is None else _found_dict(self.diagnosis),
+            "warnings": [_found_dict(warning) for warning in self.warnings],
+            "unused": list(self.unused),
+        }
+
+    def to_json(self) -> str:
+        """:meth:`to_dict` as JSON, indented."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+
+    def to_text(self, width: int = 110) -> str:
+        """A table in plain text, at most ``width`` columns wide."""
+        return self.render("text", width=width)
+
+    def to_markdown(self) -> str:
+        """A table in GitHub's Markdown."""
+        return self.render("markdown")
+
+    def __rich_console__(self, console: Any, options: Any) -> Any:
+        yield from importlib.import_module("shapeproof.render.text").renderables(self)
+
+    def _repr_markdown_(self) -> str:
+        return self.to_markdown()
+
+    def render(self, form: str, **options: Any) -> str:
+        """The derivation in one of the forms that the command line knows, such as ``"markdown"``."""
+        # renderers stand above this package; looked up by name, so that data does not import its display
+        text: str = importlib.import_module(f"shapeproof.render.{form}").render(self, **options)
+        return text
+
+
+def plain_shape(shape: Any) -> Any:
+    """A shape as lists of numbers, or texts where a size has letters; nested as it is."""
+    if isinstance(shape, Dim):
+        return str(shape)
+    if isinstance(shape, (tuple, list)):
+        return [plain_shape(part) for part in shape]
+    if isinstance(shape, dict):
+        return {str(key): plain_shape(part) for key, part in shape.items()}
+    return shape
+
+
+def _step_dict(step: Step) -> dict[str, Any]:
+    row = {k: v for k, v in vars(step).items() if k not in ("windows", "cost", "receptive_field")}
+    row |= {key: plain_shape(row[key]) for key in ("inputs", "output", "derived", "parents", "notes")}
+    row["cost"] = {k: plain_shape(v) for k, v in vars(step.cost).items()}
+    seen = step.receptive_field
+    row["receptive_field"] = None if seen is None else {k: list(v) for k, v in vars(seen).items()}
+    row["windows"] = [{k: plain_shape(v) for k, v in vars(w).items()} for w in step.windows]
+    return row
+
+
+def _found_dict(found: Diagnosis | ShapeWarning) -> dict[str, Any]:
+    row = {k: v for k, v in vars(found).items() if k not in ("step", "fixes")}
+    return row | {"step": found.step.index, "fixes": [vars(fix).copy() for fix in found.fixes]}

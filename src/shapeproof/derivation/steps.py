@@ -1,0 +1,86 @@
+"""From recorded calls to steps: the rule's shape beside PyTorch's, a verdict, costs and receptive fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapeproof.capture.recorder import Call
+from shapeproof.derivation import field
+from shapeproof.derivation.model import Cost, ReceptiveField, Step, StepVerdict
+from shapeproof.dims import Dim
+
+
+def steps_of(calls: list[Call], parameters: dict[int, tuple[int, int]]) -> tuple[Step, ...]:
+    """Every call as a step; ``parameters`` gives the number and bytes of each parameter, counted where first used."""
+    counted: set[int] = set()
+    fields: list[ReceptiveField | None] = []
+    steps = []
+    for index, call in enumerate(calls):
+        fields.append(_field(call, fields))
+        new = [parameters[p] for p in dict.fromkeys(call.parameters) if p not in counted]
+        counted.update(call.parameters)
+        cost = Cost(sum(n for n, _ in new), _macs(call), call.bytes_out, sum(size for _, size in new))
+        steps.append(_step(index, call, cost, fields[-1]))
+    return tuple(steps)
+
+
+def _step(index: int, call: Call, cost: Cost, seen: ReceptiveField | None) -> Step:
+    derived = call.derived
+    verdict = _verdict(call)
+    agreed = derived is not None and verdict == "proved"
+    return Step(
+        index, call.module, call.op, call.source, call.inputs,
+        output=with_letters(derived.shape, call.output) if derived and agreed else call.output,
+        derived=derived.shape if derived else None,
+        formula=derived.formula if derived else "",
+        arithmetic=derived.arithmetic if derived else "",
+        verdict=verdict, cost=cost, receptive_field=seen, parents=call.parents,
+        windows=derived.windows if derived else (),
+        notes=derived.notes if derived else (),
+    )  # fmt: skip
+
+
+def with_letters(derived: Any, output: Any) -> Any:
+    """The rule's sizes in PyTorch's nesting."""
+    return tuple(derived) if isinstance(output, tuple) else output
+
+
+def numbers(shape: Any) -> Any:
+    """A nested shape with every size as its number, lists as tuples."""
+    if isinstance(shape, (tuple, list)):
+        return tuple(numbers(part) for part in shape)
+    return int(shape) if isinstance(shape, int) else shape
+
+
+def _verdict(call: Call) -> StepVerdict:
+    if call.error is not None:
+        return "failed"
+    if call.violation is not None:
+        return "mismatch"
+    if call.derived is None:
+        return "unsupported"
+    return "proved" if numbers(call.derived.shape) == numbers(call.output) else "mismatch"
+
+
+def _macs(call: Call) -> int | None:
+    return call.derived.macs if call.derived else None
+
+
+def _field(call: Call, before: list[ReceptiveField | None]) -> ReceptiveField | None:
+    """Windows widen the field; what keeps every spatial size passes it on; anything else mixes positions."""
+    windows = call.derived.windows if call.derived else ()
+    seen = [before[parent] for parent in call.parents]
+    if windows:
+        entering = field.together(seen) if seen else field.start(len(windows))
+        ok = entering is not None and len(entering.size) == len(windows)
+        return field.after(entering, windows) if ok and entering else None
+    found = field.together(seen) if seen else None
+    if found is None or not _keeps_places(call):
+        return None
+    return found
+
+
+def _keeps_places(call: Call) -> bool:
+    """Whether output and input have the same sizes along the last axes, element for element."""
+    formula = call.derived.formula if call.derived else ""
+    return formula in ("out = in", "out = broadcast(a, b)", "sum along dim") and not isinstance(call.output, Dim)

@@ -1,0 +1,122 @@
+"""From a target's name to a model: ``four-stage``, ``path/to/file.py:Name`` or ``package.module:Name``."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from shapeproof.errors import UsageError
+from shapeproof.models.document import FourStage, TwoStage
+
+BUILT_IN: dict[str, Callable[[], nn.Module]] = {"two-stage": TwoStage, "four-stage": FourStage}
+
+
+def load(target: str, settings: Mapping[str, Any] | None = None) -> Any:
+    """Make the model that a target names.
+
+    Args:
+        target: a built-in name, or ``FILE.py:NAME`` or ``PACKAGE.MODULE:NAME`` of a class, a factory or an instance.
+        settings: constructor arguments.
+
+    Raises:
+        UsageError: if there is no such target, it does not import, or its constructor needs other arguments.
+    """
+    settings = dict(settings or {})
+    if target in BUILT_IN:
+        if settings:
+            raise UsageError(f"{target} takes no arguments; leave out --set {', '.join(settings)}")
+        return BUILT_IN[target]()
+    place, _, name = target.rpartition(":")
+    if not place or not name:
+        known = ", ".join(BUILT_IN)
+        raise UsageError(f"no model is called {target!r}; give {known}, FILE.py:NAME or PACKAGE.MODULE:NAME")
+    found = _attribute(_module(place), name, place)
+    return _made(found, target, settings)
+
+
+def settings_of(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """Read ``key=value`` pairs; a value that reads as a Python literal is one, any other is text."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.isidentifier():
+            raise UsageError(f"--set {pair!r}: write it as key=value")
+        try:
+            found[key] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            found[key] = value
+    return found
+
+
+def _module(place: str) -> ModuleType:
+    path = Path(place)
+    if place.endswith(".py"):
+        if not path.is_file():
+            raise UsageError(f"{place}: there is no such file")
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.path.insert(0, str(path.resolve().parent))
+        sys.modules.setdefault(path.stem, module)
+        return _imported(lambda: spec.loader.exec_module(module), place) or module  # type: ignore[union-attr]
+    sys.path.insert(0, "")
+    result = _imported(lambda: importlib.import_module(place), place)
+    assert isinstance(result, ModuleType)
+    return result
+
+
+def _imported(load_it: Callable[[], Any], place: str) -> Any:
+    try:
+        return load_it()
+    except Exception as error:  # whatever the user's file raises is told, not shown as ours
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if "importlib" not in f.filename]
+        theirs = [f for f in frames if not f.filename.startswith(str(Path(__file__).parent))]
+        where = f" (line {theirs[-1].lineno} of {theirs[-1].filename})" if theirs else ""
+        raise UsageError(f"{place} does not import: {type(error).__name__}: {error}{where}") from error
+
+
+def _attribute(module: ModuleType, name: str, place: str) -> Any:
+    if not hasattr(module, name):
+        models = [k for k, v in vars(module).items() if isinstance(v, type) and issubclass(v, nn.Module)]
+        known = f"; it has {', '.join(models)}" if models else ""
+        raise UsageError(f"{place} has nothing called {name!r}{known}")
+    return getattr(module, name)
+
+
+def _made(found: Any, target: str, settings: dict[str, Any]) -> Any:
+    if isinstance(found, nn.Module):
+        if settings:
+            raise UsageError(f"{target} is a model already made; --set applies to a class or a factory")
+        return found
+    if not callable(found):
+        raise UsageError(f"{target} is a {type(found).__name__}; a model is an nn.Module or a function that makes one")
+    missing, unknown = _arguments(found, settings)
+    if missing:
+        hint = " ".join(f"--set {name}=..." for name in missing)
+        raise UsageError(f"{target} needs {', '.join(missing)}; give {hint}")
+    if unknown:
+        raise UsageError(f"{target} takes no argument called {', '.join(unknown)}")
+    return found(**settings)
+
+
+def _arguments(found: Any, settings: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Arguments that are needed and not given, and those given that there are not."""
+    try:
+        parameters = inspect.signature(found).parameters
+    except (TypeError, ValueError):
+        return [], []
+    free = any(p.kind == p.VAR_KEYWORD for p in parameters.values())
+    named = {n: p for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    missing = [n for n, p in named.items() if p.default is p.empty and n not in settings]
+    return missing, [] if free else [n for n in settings if n not in named]

@@ -1,0 +1,80 @@
+"""Wording that every renderer shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapeproof.derivation.model import Derivation, Step
+from shapeproof.dims import Dim
+from shapeproof.rules.registry import show
+
+MARKS = {"proved": "✓", "mismatch": "≠", "unsupported": "?", "failed": "✗"}
+COLUMNS = ("module", "operation", "arithmetic", "output", "PyTorch")
+
+
+def shape_text(shape: Any) -> str:
+    """A shape, or several, as one writes them; ``-`` where there is none."""
+    if isinstance(shape, (tuple, list)):
+        if all(isinstance(size, int) for size in shape):
+            return show(tuple(shape))
+        return ", ".join(shape_text(part) for part in shape if part is not None)
+    if isinstance(shape, dict):
+        return ", ".join(f"{key}: {shape_text(part)}" for key, part in shape.items())
+    return "-" if shape is None else str(shape)
+
+
+def count_text(number: int | None) -> str:
+    """A count with thousands apart, an expression as it is, ``unknown`` where it is not known."""
+    if number is None:
+        return "unknown"
+    return str(number) if isinstance(number, Dim) else f"{number:,}"
+
+
+def arithmetic_text(step: Step, derivation: Derivation) -> str:
+    """The line of arithmetic; for a step without one, what is known instead."""
+    if step.verdict == "unsupported":
+        return "unsupported: no rule; the shape is PyTorch's alone"
+    found = derivation.diagnosis
+    if step.verdict == "failed" and found:
+        return f"expected {found.expected}, got {found.got}"
+    return step.arithmetic
+
+
+def row(step: Step, derivation: Derivation) -> tuple[str, str, str, str, str]:
+    """One step as the texts of :data:`COLUMNS`."""
+    lines = [arithmetic_text(step, derivation), *step.notes]
+    output = shape_text(step.output)
+    if step.verdict == "mismatch":
+        output = f"PyTorch {output}, rule {shape_text(step.derived)}"
+    mark = MARKS[step.verdict]
+    return step.module or "(model)", step.op, "\n".join(lines), output, mark
+
+
+def summary(derivation: Derivation) -> list[str]:
+    """The lines below the table: the verdict, the costs, where letters were tried, what to see to."""
+    proved = sum(step.verdict == "proved" for step in derivation.steps)
+    total = len(derivation.steps)
+    lines = [f"{derivation.verdict}: {proved} of {total} steps agree with PyTorch"]
+    if derivation.diagnosis:
+        lines.append(f"{derivation.diagnosis.code}: {derivation.diagnosis.message}")
+    else:
+        lines.append(f"output {shape_text(derivation.output)}")
+    if derivation.verdict == "mismatch":
+        lines.append("a rule disagrees with PyTorch: this is a mistake in shapeproof, please report it")
+    if derivation.verdict == "incomplete":
+        names = sorted({step.op for step in derivation.steps if step.verdict == "unsupported"})
+        lines.append(f"not proved: no rule for {', '.join(names)}")
+    cost = derivation.cost
+    lines.append(f"{count_text(cost.parameters)} parameters, {count_text(cost.macs)} multiply-adds")
+    if derivation.sizes:
+        lines.append(f"tried at {', '.join(f'{name} = {size}' for name, size in derivation.sizes)}")
+    if derivation.domain is not None:
+        lines.append(f"works exactly for {derivation.domain}")
+    if derivation.unused:
+        lines.append(f"never called: {', '.join(derivation.unused)}")
+    return lines
+
+
+def title(derivation: Derivation) -> str:
+    """What was derived, and on which input."""
+    return f"{derivation.model} on {', '.join(derivation.inputs)}"

@@ -1,0 +1,158 @@
+"""Where rules are registered, and what they take and give."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from shapeproof.dims import Shape
+from shapeproof.dims.conditions import Condition, note, relation
+from shapeproof.rules.window import Window
+
+DOCS = "https://docs.pytorch.org/docs/stable/generated/"
+FAMILIES = (
+    "convolution",
+    "pooling",
+    "elementwise",
+    "linear",
+    "normalisation",
+    "reduction",
+    "reshaping",
+    "joining",
+)
+
+
+@dataclass(frozen=True)
+class Operand:
+    """What a rule sees of a tensor: its shape (sizes, possibly with letters), dtype name and strides in elements."""
+
+    shape: Shape
+    dtype: str = "float32"
+    stride: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What a rule says of a call.
+
+    Attributes:
+        shape: the shape that comes out, or a tuple of shapes where several tensors do.
+        formula: the textbook form, in letters.
+        arithmetic: the same with its values and its result.
+        macs: multiply-adds; ``None`` where the rule does not know.
+        windows: for sliding windows, one per spatial axis.
+        notes: what a learner should not overlook, such as a row that the floor drops.
+    """
+
+    shape: Any
+    formula: str
+    arithmetic: str
+    macs: int | None = 0
+    windows: tuple[Window, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Violation(Exception):  # noqa: N818  # not an error of ours: a finding, caught by capture
+    """A rule's condition does not hold: PyTorch is expected to refuse the call."""
+
+    def __init__(self, code: str, expected: str, got: str) -> None:
+        """Say what was needed and what came, in the operation's own terms."""
+        super().__init__(f"expected {expected}, got {got}")
+        self.code, self.expected, self.got = code, expected, got
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One registered rule: its names, its function, and the page of documentation that it is taken from."""
+
+    name: str
+    function: Callable[..., Derived]
+    source: str
+
+
+_rules: dict[str, Rule] = {}
+_loaded = False
+
+
+def rule(*names: str, page: str | None = None) -> Callable[[Callable[..., Derived]], Callable[..., Derived]]:
+    """Register a function as the rule for PyTorch's operations of these names. A name given twice is an error."""
+
+    def register(function: Callable[..., Derived]) -> Callable[..., Derived]:
+        for name in names:
+            if name in _rules:
+                raise ValueError(f"two rules are registered for {name!r}")
+            _rules[name] = Rule(name, function, DOCS + (page or f"torch.{name}") + ".html")
+        return function
+
+    return register
+
+
+def rules() -> dict[str, Rule]:
+    """Every rule by the name of its operation."""
+    global _loaded
+    if not _loaded:
+        for family in FAMILIES:
+            importlib.import_module(f"shapeproof.rules.{family}")
+        _loaded = True
+    return _rules
+
+
+def require(kind: str, left: int, right: int, code: str, expected: str, got: str) -> None:
+    """State what must hold between two sizes; letters in it become part of the domain.
+
+    Args:
+        kind: ``"=="``, ``">="`` or ``"mod"`` (``right`` divides ``left``).
+        left: the size that is tested.
+        right: the size that it is tested against.
+        code: the diagnosis code for when it does not hold.
+        expected: what the operation needs, in words.
+        got: what it was given, in words.
+
+    Raises:
+        Violation: if it does not hold for the values.
+    """
+    condition = Condition(relation(kind, left, right), code)
+    a, b = int(left), int(right)
+    holds = a == b if kind == "==" else a >= b if kind == ">=" else b != 0 and a % b == 0
+    if not holds:
+        raise Violation(code, expected, got)
+    note(condition)
+
+
+def require_rank(operand: Operand, ranks: tuple[int, ...], code: str, layout: str) -> None:
+    """A tensor must have one of these numbers of dimensions. Raises :class:`Violation` otherwise."""
+    if len(operand.shape) not in ranks:
+        wanted = " or ".join(str(rank) for rank in ranks) if len(ranks) < 4 else f"at least {ranks[0]}"
+        raise Violation(code, f"{wanted} dimensions ({layout})", f"{len(operand.shape)}: {show(operand.shape)}")
+
+
+def axis(dim: int, rank: int) -> int:
+    """The place of a dimension counted from the front. Raises :class:`Violation` where there is none such."""
+    room = max(rank, 1)
+    if not -room <= dim < room:
+        raise Violation("dim-range", f"a dim from {-room} to {room - 1}", str(int(dim)))
+    return int(dim) % room
+
+
+def axes(dim: int | tuple[int, ...] | list[int] | None, rank: int) -> tuple[int, ...]:
+    """Several dimensions counted from the front, all of them for ``None``; naming one twice is refused."""
+    if dim is None or (isinstance(dim, (tuple, list)) and not dim):
+        return tuple(range(rank))
+    found = tuple(axis(d, rank) for d in (dim if isinstance(dim, (tuple, list)) else (dim,)))
+    if len(set(found)) != len(found):
+        raise Violation("dim-range", "each dim named once", str(tuple(dim) if isinstance(dim, (tuple, list)) else dim))
+    return found
+
+
+def show(shape: Shape) -> str:
+    """Write a shape as Python does: ``(8, 1, 28, 28)``."""
+    return "(" + ", ".join(str(size) for size in shape) + ("," if len(shape) == 1 else "") + ")"
+
+
+def shape_args(given: tuple[Any, ...]) -> tuple[int, ...]:
+    """Sizes given one by one or as one sequence, as ``view(8, -1)`` and ``view((8, -1))`` both allow."""
+    if len(given) == 1 and isinstance(given[0], (tuple, list)):
+        return tuple(given[0])
+    return tuple(given)

@@ -1,0 +1,153 @@
+"""Operations that rearrange elements or dimensions: as many elements come out as go in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapeproof.dims import Shape, exact_div, product
+from shapeproof.rules.registry import Derived, Operand, Violation, axis, require, rule, shape_args, show
+
+
+def inferred(shape: Shape, wanted: tuple[int, ...], code: str = "view-size") -> tuple[Shape, str]:
+    """Fill in a ``-1`` and check the number of elements; gives the shape and its line of arithmetic."""
+    unknown = [place for place, size in enumerate(wanted) if int(size) == -1]
+    if len(unknown) > 1 or any(int(size) < -1 for size in wanted):
+        raise Violation(code, "sizes of at least 0, with at most one -1", show(wanted))
+    known = product(size for size in wanted if int(size) != -1)
+    total = product(shape)
+    if not unknown:
+        words = f"{_factors(shape)} = {total} elements"
+        require("==", known, total, code, words, f"{_factors(wanted)} = {known}")
+        return tuple(wanted), f"{_factors(wanted)} = {_factors(shape)} = {total}"
+    if int(known) == 0:
+        raise Violation(code, "a -1 that has one answer", show(wanted))
+    rest = f"{_factors(shape)} = {total}, a multiple of {known}"
+    require("mod", total, known, code, rest, f"{show(shape)} as {show(wanted)}")
+    missing = exact_div(total, known)
+    out = tuple(missing if int(size) == -1 else size for size in wanted)
+    return out, _missing_line(shape, wanted, missing, known)
+
+
+def _factors(shape: Shape) -> str:
+    return " * ".join(f"({s})" if " " in str(s) else str(s) for s in shape) if shape else "1"
+
+
+def _missing_line(shape: Shape, wanted: tuple[int, ...], missing: int, known: int) -> str:
+    """What the -1 becomes: the sizes left over where the others are kept as they were, else the division."""
+    kept = list(wanted[:-1])
+    if int(wanted[-1]) == -1 and [str(s) for s in shape[: len(kept)]] == [str(s) for s in kept]:
+        return f"{_factors(shape[len(kept) :])} = {missing}"
+    return f"({_factors(shape)}) / {known} = {missing}"
+
+
+def _check_strides(input: Operand, shape: Shape) -> None:
+    """``view`` copies nothing: each new dimension must lie within dimensions that follow each other in memory.
+
+    Source: PyTorch's page of ``Tensor.view``.
+    """
+    if input.stride is None or int(product(input.shape)) == 0:
+        return
+    chunks: list[list[int]] = []
+    for size, stride in zip(input.shape, input.stride, strict=True):
+        if int(size) == 1:
+            continue
+        if chunks and chunks[-1][1] == int(size) * stride:
+            chunks[-1] = [chunks[-1][0] * int(size), stride]
+        else:
+            chunks.append([int(size), stride])
+    left = 1
+    sizes = [int(size) for size in shape if int(size) != 1]
+    for length, _ in chunks:
+        left = length
+        while left > 1:
+            if not sizes or left % sizes[0]:
+                got = f"strides {show(input.stride)}: use reshape, or contiguous() first"
+                raise Violation("view-stride", f"memory that can be seen as {show(shape)}", got)
+            left //= sizes.pop(0)
+
+
+@rule("view", page="torch.Tensor.view")
+def view(input: Operand, *shape: Any, **_: Any) -> Derived:
+    """The same elements under other sizes, without a copy; one size may be -1."""
+    if shape and not isinstance(shape[0], (int, tuple, list)):
+        return Derived(input.shape, "out = in", show(input.shape))
+    out, line = inferred(input.shape, shape_args(shape))
+    _check_strides(input, out)
+    return Derived(out, "product of sizes stays", line)
+
+
+@rule("reshape", page="torch.reshape")
+def reshape(input: Operand, *shape: Any, **named: Any) -> Derived:
+    """The same elements under other sizes; one size may be -1."""
+    out, line = inferred(input.shape, shape_args(shape or (named["shape"],)))
+    return Derived(out, "product of sizes stays", line)
+
+
+@rule("flatten", page="torch.flatten")
+def flatten(input: Operand, start_dim: int = 0, end_dim: int = -1) -> Derived:
+    """The dimensions from ``start_dim`` to ``end_dim`` become one."""
+    rank = len(input.shape)
+    first, last = axis(start_dim, rank), axis(end_dim, rank)
+    if first > last:
+        raise Violation("dim-range", "start_dim not after end_dim", f"{start_dim} and {end_dim}")
+    if not rank:
+        return Derived((1,), "product of sizes stays", "1 = 1")
+    middle = input.shape[first : last + 1]
+    total = product(middle)
+    shape = (*input.shape[:first], total, *input.shape[last + 1 :])
+    return Derived(shape, "product of sizes stays", f"{_factors(middle)} = {total}")
+
+
+@rule("transpose", "swapaxes", "swapdims", page="torch.transpose")
+def transpose(input: Operand, dim0: int, dim1: int) -> Derived:
+    """Two dimensions change places."""
+    places = list(range(len(input.shape)))
+    if not places:
+        axis(dim0, 0), axis(dim1, 0)
+        return Derived((), "dims swapped", "() -> ()")
+    a, b = axis(dim0, len(places)), axis(dim1, len(places))
+    places[a], places[b] = places[b], places[a]
+    return _moved(input, tuple(places))
+
+
+@rule("permute", page="torch.permute")
+def permute(input: Operand, *dims: Any, **named: Any) -> Derived:
+    """The dimensions in another order."""
+    wanted = shape_args(dims or (named["dims"],))
+    rank = len(input.shape)
+    if len(wanted) != rank:
+        raise Violation(
+            "rank", f"an order of {rank} dimensions for {show(input.shape)}", f"{len(wanted)}: {show(wanted)}"
+        )
+    places = tuple(axis(dim, rank) for dim in wanted)
+    if len(set(places)) != rank:
+        raise Violation("dim-range", "each dim named once", show(wanted))
+    return _moved(input, places)
+
+
+@rule("t", "adjoint", page="torch.t")
+def t(input: Operand) -> Derived:
+    """Rows and columns change places."""
+    return _moved(input, tuple(range(len(input.shape)))[::-1])
+
+
+def _moved(input: Operand, places: tuple[int, ...]) -> Derived:
+    shape = tuple(input.shape[place] for place in places)
+    return Derived(shape, f"dims {show(places)}", f"{show(input.shape)} -> {show(shape)}")
+
+
+@rule("unsqueeze", page="torch.unsqueeze")
+def unsqueeze(input: Operand, dim: int) -> Derived:
+    """A dimension of size 1 is put in at ``dim``."""
+    place = axis(dim, len(input.shape) + 1)
+    shape = (*input.shape[:place], 1, *input.shape[place:])
+    return Derived(shape, "insert 1", f"{show(input.shape)} -> {show(shape)}")
+
+
+@rule("squeeze", page="torch.squeeze")
+def squeeze(input: Operand, dim: Any = None) -> Derived:
+    """Dimensions of size 1 go: all of them, or those named."""
+    rank = len(input.shape)
+    named = range(rank) if dim is None else [axis(d, rank) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))]
+    shape = tuple(size for place, size in enumerate(input.shape) if place not in named or int(size) != 1)
+    return Derived(shape, "drop 1s", f"{show(input.shape)} -> {show(shape)}")
