@@ -90,8 +90,13 @@ def _tensor(spec: InputSpec, sizes: dict[str, int], keep: frozenset[str], model:
     shape = tuple(size if entry.name in keep else int(size) for entry, size in zip(spec.entries, entries, strict=True))
     first = next(model.parameters(), None) if isinstance(model, nn.Module) else None
     dtype: torch.dtype = getattr(torch, spec.dtype)
-    make = torch.zeros if not dtype.is_floating_point or dtype == torch.bool else torch.ones
-    return make(tuple(map(int, shape)), dtype=dtype, device=first.device if first is not None else None), shape
+    numbers = tuple(map(int, shape))
+    if dtype.is_floating_point or dtype.is_complex:
+        # values in general position, the same every time: a matrix of ones, say, could not be inverted
+        value = torch.rand(numbers, generator=torch.Generator().manual_seed(0), dtype=dtype, device="cpu")
+    else:
+        value = torch.zeros(numbers, dtype=dtype, device="cpu")
+    return value if first is None else value.to(first.device), shape
 
 
 def _derived(model: Any, args: list[Any], kwargs: dict[str, Any], sizes: dict[str, int], told: list[str]) -> Derivation:

@@ -82,9 +82,10 @@ def _register_adaptive(count: int) -> None:
     def adaptive_avg_pool(input: Operand, output_size: Any) -> Derived:
         """The windows are made to fit, so that the size asked for comes out; ``None`` keeps that axis."""
         sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * count
-        ranks = (count + 1, count + 2)
+        ranks: tuple[int, ...] = (count + 1, count + 2)
         if count > 1 and all(size == 1 for size in sizes):
-            ranks = tuple(range(count, 64))  # PyTorch takes a mean over the last axes then, whatever stands before
+            # PyTorch then takes a mean over the last axes, whatever stands before them
+            ranks = tuple(range(count + (1 if sizes is output_size else 0), 64))
         require_rank(input, ranks, "rank", layout)
         return _adaptive(input, count, output_size)
 
