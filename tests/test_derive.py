@@ -64,7 +64,7 @@ def test_receptive_field_grows_as_worked_out_by_hand():
 def test_a_letter_stays_through_what_python_computes():
     class Halves(nn.Module):
         def forward(self, x):
-            n, _, h, w = x.shape
+            _, _, h, w = x.shape
             return nn.functional.adaptive_avg_pool2d(x, (h // 2, w)).mean(3)
 
     d = sp.derive(Halves(), "N,3,H=12,W=8")

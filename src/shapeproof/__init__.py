@@ -19,6 +19,7 @@ _EXPORTS = {
     "derive": "shapeproof.derivation.derive",
     "Derivation": "shapeproof.derivation.model",
     "Step": "shapeproof.derivation.model",
+    "Domain": "shapeproof.derivation.domain",
     "Diagnosis": "shapeproof.derivation.model",
     "Fix": "shapeproof.derivation.model",
     "ShapeWarning": "shapeproof.derivation.model",

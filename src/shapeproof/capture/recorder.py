@@ -20,6 +20,8 @@ from torch.utils._pytree import tree_flatten, tree_map
 from shapeproof.capture.guard import Weights
 from shapeproof.capture.naming import is_query, public_name
 from shapeproof.dims import Dim, Shape
+from shapeproof.dims.conditions import branch
+from shapeproof.dims.dim import watcher
 from shapeproof.rules.registry import Derived, Operand, Violation, rules, show
 
 _TORCH = str(Path(torch.__file__).parent)
@@ -114,9 +116,13 @@ class Recorder(TorchFunctionMode):
         if threading.get_ident() != self._thread:
             return func(*args, **kwargs)
         name, inplace = public_name(func)
-        if is_query(func, name):
-            return self._answer(func, name, args, kwargs)
-        return self._step(func, name, inplace or kwargs.get("out") is not None or name == "setitem", args, kwargs)
+        token = watcher.set(None)  # comparisons from here on are ours and PyTorch's, not the model's
+        try:
+            if is_query(func, name):
+                return self._answer(func, name, args, kwargs)
+            return self._step(func, name, inplace or kwargs.get("out") is not None or name == "setitem", args, kwargs)
+        finally:
+            watcher.reset(token)
 
     def _answer(self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         result = func(*args, **kwargs)
@@ -259,10 +265,12 @@ def _is_ours(name: str) -> bool:
 @contextmanager
 def hooked(recorder: Recorder) -> Iterator[None]:
     """Tell the recorder which module runs, through hooks that belong to no module and are gone afterwards."""
+    token = watcher.set(branch)
     before = nn.modules.module.register_module_forward_pre_hook(recorder.enter)
     after = nn.modules.module.register_module_forward_hook(recorder.leave)
     try:
         yield
     finally:
+        watcher.reset(token)
         before.remove()
         after.remove()

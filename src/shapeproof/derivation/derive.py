@@ -14,10 +14,11 @@ from torch.utils._pytree import tree_flatten, tree_map
 from shapeproof.capture.guard import Weights, same_randomness, untouched
 from shapeproof.capture.recorder import Call, Recorder, Trace, hooked, source_line
 from shapeproof.capture.spec import InputSpec, first_guess, from_given, given_sizes
+from shapeproof.derivation.free import checked, meeting
 from shapeproof.derivation.model import Cost, Derivation, Diagnosis, Step, Verdict
 from shapeproof.derivation.steps import steps_of
 from shapeproof.dims import Shape
-from shapeproof.dims.conditions import collecting
+from shapeproof.dims.conditions import Condition, collecting
 from shapeproof.errors import SpecError
 from shapeproof.rules.registry import Violation, show
 
@@ -59,17 +60,49 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
     def again(pinned: dict[str, int]) -> Derivation:
         return _with_again(at({**base, **pinned}, frozenset(base) - pinned.keys()), again)
 
-    base: dict[str, int] = {}
-    first: Derivation | None = None
+    def trace_at(sizes: dict[str, int]) -> Trace:
+        args = [
+            _tensor(spec, sizes, frozenset(), model) if spec else (v, None)
+            for spec, v in zip(specs, inputs, strict=True)
+        ]
+        pairs = {
+            key: _tensor(spec, sizes, frozenset(), model) if spec else (keywords[key], None)
+            for key, spec in named.items()
+        }
+        return run(model, args, pairs)[0]
+
+    base, found = _first_that_runs(given, at, bool(free))
+    if base and found.verdict not in ("failed", "mismatch"):
+        found = checked(found, trace_at)
+    return _with_again(found, again)
+
+
+def _first_that_runs(
+    given: list[InputSpec], at: Callable[[dict[str, int], frozenset[str]], Derivation], free: bool
+) -> tuple[dict[str, int], Derivation]:
+    """Try common sizes for the letters without one; after that, sizes that meet the condition which failed."""
+    tried: list[tuple[dict[str, int], Derivation]] = []
     for size in COMMON_SIZES:
         base = first_guess(given, size)
-        found = at(base, frozenset(base))
-        first = first or found
-        if found.verdict != "failed" or not free:
-            return _with_again(found, again)
-    assert first is not None
-    base = dict(first.sizes)
-    return _with_again(first, again)
+        tried.append((base, at(base, frozenset(base))))
+        if tried[-1][1].verdict != "failed" or not free:
+            return tried[-1]
+    base, found = tried[0]
+    for _ in range(8):
+        better = meeting(found, base)
+        if better is None:
+            break
+        base, found = better, at(better, frozenset(better))
+        if found.verdict != "failed":
+            return base, found
+    return tried[0]
+
+
+def _failed_condition(calls: list[Call]) -> list[Condition]:
+    """The condition with letters on which the last call failed, if that is why."""
+    violation = calls[-1].violation if calls else None
+    condition = violation.condition if violation else None
+    return [condition] if condition and condition.relation.letters else []
 
 
 def _with_again(derivation: Derivation, again: Callable[[dict[str, int]], Derivation]) -> Derivation:
@@ -115,7 +148,7 @@ def _derived(model: Any, args: list[Any], kwargs: dict[str, Any], sizes: dict[st
         model=type(model).__name__ if isinstance(model, nn.Module) else getattr(model, "__name__", "function"),
         inputs=tuple(told),
         sizes=tuple(sizes.items()),
-        conditions=tuple(conditions),
+        conditions=(*conditions, *_failed_condition(calls)),
         diagnosis=diagnosis,
         unused=_unused(model, called),
     )

@@ -13,9 +13,9 @@ from shapeproof.dims.expr import Poly
 
 @dataclass(frozen=True)
 class Relation:
-    """``left == right``, ``left >= right`` or ``left = 0 mod right``."""
+    """``left == right``, ``left != right``, ``left >= right`` or ``left = 0 mod right``."""
 
-    kind: str  # "==" ">=" "mod"
+    kind: str  # "==" "!=" ">=" "mod"
     left: Poly
     right: Poly
 
@@ -29,10 +29,12 @@ class Relation:
         left, right = self.left.value(sizes), self.right.value(sizes)
         if self.kind == "mod":
             return bool(right) and left % right == 0
-        return left == right if self.kind == "==" else left >= right
+        if self.kind == ">=":
+            return left >= right
+        return (left == right) is (self.kind == "==")
 
     def __str__(self) -> str:
-        sign = {"==": "=", ">=": ">=", "mod": "= 0 mod"}[self.kind]
+        sign = {"==": "=", "!=": "!=", ">=": ">=", "mod": "= 0 mod"}[self.kind]
         return f"{self.left} {sign} {self.right}"
 
 
@@ -68,3 +70,18 @@ def note(condition: Condition) -> None:
 def relation(kind: str, left: int, right: int) -> Relation:
     """Relate two sizes, with the letters that they carry."""
     return Relation(kind, expr_of(left), expr_of(right))
+
+
+def branch(kind: str, left: int, right: int, outcome: bool) -> None:
+    """Keep, as a condition of the path taken, how a comparison in the model's own Python came out."""
+    if expr_of(left).same(expr_of(right)):
+        return
+    if kind in ("<", "<="):
+        kind, left, right = {"<": ">", "<=": ">="}[kind], right, left
+    if kind == ">":
+        kind, right = ">=", right + 1
+    if kind == "==":
+        found = relation("==" if outcome else "!=", left, right)
+    else:
+        found = relation(">=", left, right) if outcome else relation(">=", right, left + 1)
+    note(Condition(found, "branch"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -37,6 +38,26 @@ class Dim(int):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Dim, (int(self), self.expr)
+
+    __hash__ = int.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return _compared("==", self, other, int.__eq__(self, other)) is True
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __ge__(self, other: Any) -> Any:
+        return _compared(">=", self, other, int.__ge__(self, other))
+
+    def __le__(self, other: Any) -> Any:
+        return _compared("<=", self, other, int.__le__(self, other))
+
+    def __gt__(self, other: Any) -> Any:
+        return _compared(">", self, other, int.__gt__(self, other))
+
+    def __lt__(self, other: Any) -> Any:
+        return _compared("<", self, other, int.__lt__(self, other))
 
     def __add__(self, other: Any) -> Any:
         return _binary(self, other, int.__add__, lambda a, b: a + b)
@@ -78,6 +99,18 @@ class Dim(int):
         if isinstance(other, (int, float)) and other:
             return DimFloat(int(self) / other, divide(self.expr, expr_of(other)))
         return NotImplemented if not isinstance(other, (int, float)) else int(self) / other
+
+
+# Told of each comparison of a letter that the model's own Python makes; set while that Python runs.
+Watcher: TypeAlias = Callable[[str, int, int, bool], None]
+watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+
+
+def _compared(kind: str, a: Dim, b: Any, outcome: Any) -> Any:
+    tell = watcher.get()
+    if tell is not None and isinstance(b, int) and outcome is not NotImplemented:
+        tell(kind, a, b, outcome)
+    return outcome
 
 
 class DimFloat(float):

@@ -69,10 +69,20 @@ def summary(derivation: Derivation) -> list[str]:
     if derivation.sizes:
         lines.append(f"tried at {', '.join(f'{name} = {size}' for name, size in derivation.sizes)}")
     if derivation.domain is not None:
-        lines.append(f"works exactly for {derivation.domain}")
+        lines.append(domain_text(derivation))
+    lines += [f"{warning.code}: {warning.message}" for warning in derivation.warnings]
     if derivation.unused:
         lines.append(f"never called: {', '.join(derivation.unused)}")
     return lines
+
+
+def domain_text(derivation: Derivation) -> str:
+    """For which sizes the model runs: exactly, where runs at every edge bore it out."""
+    domain = derivation.domain
+    if domain.exact:
+        text = f"works exactly for {domain}"
+        return text if len(domain.boxes) == 1 else f"{text}; nearly square pictures are meant by the first"
+    return f"by the rules it works for {domain}; not every edge could be confirmed by running"
 
 
 def title(derivation: Derivation) -> str:

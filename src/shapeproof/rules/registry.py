@@ -57,10 +57,10 @@ class Derived:
 class Violation(Exception):  # noqa: N818  # not an error of ours: a finding, caught by capture
     """A rule's condition does not hold: PyTorch is expected to refuse the call."""
 
-    def __init__(self, code: str, expected: str, got: str) -> None:
-        """Say what was needed and what came, in the operation's own terms."""
+    def __init__(self, code: str, expected: str, got: str, condition: Condition | None = None) -> None:
+        """Say what was needed and what came, in the operation's own terms, and the condition where it has letters."""
         super().__init__(f"expected {expected}, got {got}")
-        self.code, self.expected, self.got = code, expected, got
+        self.code, self.expected, self.got, self.condition = code, expected, got, condition
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def require(kind: str, left: int, right: int, code: str, expected: str, got: str
     a, b = int(left), int(right)
     holds = a == b if kind == "==" else a >= b if kind == ">=" else b != 0 and a % b == 0
     if not holds:
-        raise Violation(code, expected, got)
+        raise Violation(code, expected, got, condition)
     note(condition)
 
 

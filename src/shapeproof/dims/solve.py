@@ -1,0 +1,180 @@
+"""The exact set of sizes for which conditions on one letter hold.
+
+Every rule's condition on one letter is a sum of powers and floors with constant divisors. With ``L`` the least common
+multiple of those divisors, ``H = L*t + r`` turns it into a polynomial in ``t`` for each remainder ``r``; beyond
+Cauchy's bound on the roots its sign no longer changes. So the truth is periodic from a computable place on, and
+below that place it is a matter of putting in numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from shapeproof.dims.conditions import Relation
+from shapeproof.dims.expr import Floor, Group, Poly, Quotient, Symbol, constant, divide, floor, symbol
+
+MOST = 200_000  # sizes looked at, at most; beyond that the conditions are reported as they are
+Interval = tuple[int, int | None]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """A set of sizes: intervals below ``start``, and from there on the remainders that repeat with ``period``.
+
+    Attributes:
+        intervals: closed intervals, in order; the end is ``None`` where all larger sizes belong.
+        period: 1, or the distance with which the sizes from ``start`` on repeat.
+        remainders: which remainders modulo ``period`` belong from ``start`` on; empty where none do.
+        start: where the repetition begins.
+    """
+
+    intervals: tuple[Interval, ...]
+    period: int = 1
+    remainders: tuple[int, ...] = ()
+    start: int = 0
+
+    def __contains__(self, size: int) -> bool:
+        if self.period > 1 and size >= self.start and size % self.period in self.remainders:
+            return True
+        return any(low <= size and (high is None or size <= high) for low, high in self.intervals)
+
+    @property
+    def smallest(self) -> int | None:
+        """The smallest size that belongs, ``None`` for an empty set."""
+        starts = [low for low, _ in self.intervals]
+        if self.period > 1:
+            starts += [self.start + (r - self.start) % self.period for r in self.remainders]
+        return min(starts, default=None)
+
+    def text(self, name: str) -> str:
+        """The set as a condition on ``name``: ``16 <= H <= 31``."""
+        parts = [_interval_text(name, low, high) for low, high in self.intervals]
+        if self.period > 1:
+            lowest = {r: self.start + (r - self.start) % self.period for r in self.remainders}
+            parts += [f"{name} = {r} mod {self.period}, {name} >= {lowest[r]}" for r in self.remainders]
+        return " or ".join(parts) or f"no {name}"
+
+
+def _interval_text(name: str, low: int, high: int | None) -> str:
+    if high is None:
+        return f"{name} >= {low}"
+    return f"{name} = {low}" if low == high else f"{low} <= {name} <= {high}"
+
+
+def solve(relations: Sequence[Relation], name: str) -> Sizes | None:
+    """All sizes from 1 for which every relation holds; ``None`` where that cannot be told exactly.
+
+    Args:
+        relations: conditions in which ``name`` is the only letter.
+        name: the letter.
+    """
+    period = math.lcm(1, *(d for r in relations for d in _divisors(r)))
+    if period > MOST:
+        return None
+    bound = 1
+    for relation in relations:
+        reach = _settled(relation, name, period)
+        if reach is None:
+            return None
+        bound = max(bound, reach)
+    if bound + period > MOST:
+        return None
+    return _shortest([all(r.holds({name: h}) for r in relations) for h in range(1, bound + period)], bound, period)
+
+
+def _shortest(truth: list[bool], bound: int, period: int) -> Sizes:
+    """Describe the truth at 1, 2, 3, ... that repeats with ``period`` from ``bound`` on."""
+    tail = truth[bound - 1 :]
+    if not any(tail) or all(tail):
+        return Sizes(_runs(truth, open_end=all(tail)))
+    shorter = next(p for p in range(1, period + 1) if period % p == 0 and tail == (tail[:p] * (period // p)))
+    start = bound
+    while start > 1 and truth[start - 2] == truth[start - 2 + shorter]:
+        start -= 1
+    remainders = tuple(sorted((start + i) % shorter for i in range(shorter) if truth[start - 1 + i]))
+    return Sizes(_runs(truth[: start - 1], open_end=False), shorter, remainders, start)
+
+
+def _runs(truth: list[bool], *, open_end: bool) -> tuple[Interval, ...]:
+    runs: list[Interval] = []
+    begin = None
+    for size, holds in enumerate([*truth, False], start=1):
+        if holds and begin is None:
+            begin = size
+        if not holds and begin is not None:
+            runs.append((begin, size - 1))
+            begin = None
+    if open_end and runs:
+        runs[-1] = (runs[-1][0], None)
+    return tuple(runs)
+
+
+def _difference(relation: Relation) -> Poly:
+    if relation.kind == "mod":
+        return relation.left - relation.right * floor(divide(relation.left, relation.right))
+    return relation.left - relation.right
+
+
+def _divisors(relation: Relation) -> list[int]:
+    found: list[int] = []
+
+    def visit(poly: Poly) -> None:
+        for product, coefficient in poly.terms:
+            found.append(Fraction(coefficient).denominator)
+            for atom, _ in product:
+                if isinstance(atom, (Floor, Group)):
+                    visit(atom.body)
+
+    visit(_difference(relation))
+    visit(relation.left)
+    return found
+
+
+def _settled(relation: Relation, name: str, period: int) -> int | None:
+    """From which size on the truth depends on the remainder modulo ``period`` only; ``None`` if that is unknown."""
+    reach = 1
+    difference = _difference(relation)
+    for remainder in range(period):
+        poly = _put(difference, name, period, remainder)
+        powers = None if poly is None else _powers(poly)
+        if powers is None:
+            return None
+        degree = max((p for p, c in powers.items() if c), default=0)
+        if degree:
+            largest = max(abs(c / powers[degree]) for c in powers.values())
+            reach = max(reach, period * (math.ceil(largest) + 2))
+    return reach
+
+
+def _put(poly: Poly, name: str, period: int, remainder: int) -> Poly | None:
+    """Write ``period*t + remainder`` for the letter and let the floors come out; ``None`` where one does not."""
+    total = constant(0)
+    for product, coefficient in poly.terms:
+        part = constant(coefficient)
+        for atom, power in product:
+            if isinstance(atom, Quotient):
+                return None
+            if isinstance(atom, Symbol):
+                inner: Poly | None = symbol("t").scaled(period) + constant(remainder)
+            else:
+                inner = _put(atom.body, name, period, remainder)
+            if inner is not None and isinstance(atom, Floor):
+                inner = floor(inner.expanded())
+            if inner is None:
+                return None
+            for _ in range(power):
+                part = (part * inner).expanded()
+        total = total + part
+    return total
+
+
+def _powers(poly: Poly) -> dict[int, Fraction] | None:
+    powers: dict[int, Fraction] = {}
+    for product, coefficient in poly.expanded().terms:
+        if any(not isinstance(atom, Symbol) for atom, _ in product):
+            return None
+        powers[sum(power for _, power in product)] = Fraction(coefficient)
+    return powers

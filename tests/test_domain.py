@@ -1,0 +1,133 @@
+"""The sizes for which a model runs: known answers, exact, and borne out by running just inside and outside."""
+
+import torch
+from torch import nn
+
+import shapeproof as sp
+from shapeproof.models.document import FourStage, TwoStage
+
+
+def domain(model, *specs):
+    return sp.derive(model, *specs).domain
+
+
+def test_four_stage():
+    found = domain(FourStage().eval(), "N,1,H,W")
+    assert str(found) == "16 <= H <= 31, 16 <= W <= 31, N >= 1"
+    assert found.exact
+    assert found.intervals == {"N": [(1, None)], "H": [(16, 31)], "W": [(16, 31)]}
+    assert found.contains(H=28, W=28)
+    assert found.contains(N=1, H=16, W=31)
+    assert not found.contains(H=32, W=28)
+    assert not found.contains(H=15, W=28)
+
+
+def test_two_stage_has_three_solutions_and_the_square_one_first():
+    found = domain(TwoStage().eval(), "N,1,H,W")
+    assert str(found).startswith("(28 <= H <= 31, 28 <= W <= 31, N >= 1) or")
+    assert found.exact
+    assert found.intervals["H"] == [(4, 7), (28, 31), (196, 199)]
+    assert found.contains(H=5, W=197)
+    assert not found.contains(H=5, W=28)
+
+
+def test_alexnets_features():
+    class Features(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.features = nn.Sequential(
+                nn.Conv2d(3, 8, 11, stride=4, padding=2), nn.MaxPool2d(3, 2), nn.Conv2d(8, 8, 5, padding=2),
+                nn.MaxPool2d(3, 2), nn.Conv2d(8, 8, 3, padding=1), nn.MaxPool2d(3, 2),
+            )  # fmt: skip
+
+        def forward(self, x):
+            return self.features(x)
+
+    found = domain(Features(), "N,3,H,W")
+    assert str(found) == "H >= 63, W >= 63, N >= 1"
+    assert found.exact
+
+
+class LeNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.c1, self.c2, self.fc = nn.Conv2d(1, 6, 5), nn.Conv2d(6, 16, 5), nn.Linear(400, 10)
+        self.pool = nn.MaxPool2d(2)
+
+    def forward(self, x):
+        return self.fc(self.pool(self.c2(self.pool(self.c1(x)))).flatten(1))
+
+
+def test_lenet_and_its_oblong_twins():
+    found = domain(LeNet(), "N,1,H,W")
+    assert found.boxes[0]["H"].text("H") == "32 <= H <= 35"
+    assert len(found.boxes) == 3
+    assert found.exact
+
+
+def test_a_size_that_runs_is_found_from_the_condition_that_failed():
+    class Odd(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(53, 2)
+
+        def forward(self, x):
+            return self.fc(x)
+
+    d = sp.derive(Odd(), "N,K")
+    assert (d.verdict, dict(d.sizes)["K"], str(d.domain)) == ("proved", 53, "K = 53, N >= 1")
+
+
+def test_a_view_that_divides_gives_a_congruence():
+    class Pairs(nn.Module):
+        def forward(self, x):
+            return x.view(-1, 6)
+
+    found = domain(Pairs(), "K=12,5")
+    assert str(found) == "K = 0 mod 6, K >= 6"
+    assert found.exact
+
+
+def test_batch_norm_in_training_needs_more_than_one_value():
+    model = nn.BatchNorm1d(3)
+    assert str(domain(model, "N,3")) == "N >= 2"
+    assert str(domain(model.eval(), "N,3")) == "N >= 1"
+
+
+def test_a_hard_coded_batch_pins_n():
+    class Fixed(nn.Module):
+        def forward(self, x):
+            return x.view(100, 12)
+
+    assert str(domain(Fixed(), "N=100,3,4")) == "N = 100"
+
+
+def test_a_branch_on_a_size_is_a_condition_of_the_result():
+    class Branches(nn.Module):
+        def forward(self, x):
+            return x * 2 if x.shape[1] >= 100 else x + 1
+
+    assert str(domain(Branches(), "N,H=120")) == "H >= 100, N >= 1"
+    assert str(domain(Branches(), "N,H=20")) == "H <= 99, N >= 1" or "1 <= H <= 99" in str(domain(Branches(), "N,H=20"))
+
+
+def test_a_letter_that_python_loses_is_said_and_nothing_is_claimed():
+    class Loses(nn.Module):
+        def forward(self, x):
+            return x.view(x.size(0), int(x.size(1) * 0.5), 2)
+
+    d = sp.derive(Loses(), "N,K=8")
+    assert not d.domain.exact
+
+
+def test_the_solution_is_what_pytorch_does_on_a_whole_grid():
+    model = LeNet()
+    found = domain(model, "N,1,H,W")
+    for h in range(14, 40, 3):
+        for w in (14, 17, 31, 32, 35, 36, 113):
+            try:
+                model(torch.zeros(1, 1, h, w))
+                runs = True
+            except RuntimeError:
+                runs = False
+            assert found.contains(H=h, W=w) is runs
