@@ -17,7 +17,7 @@ $(READY): requirements.lock pyproject.toml
 
 demo: $(READY)
 	$(BIN)/shapeproof derive four-stage --input N,1,28,28
-	$(BIN)/shapeproof train four-stage --recipe reference --output runs/demo
+	$(BIN)/shapeproof train four-stage --recipe reference --output runs/demo --overwrite
 	$(BIN)/shapeproof evaluate runs/demo
 
 test: $(READY)

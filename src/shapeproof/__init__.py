@@ -24,6 +24,11 @@ _EXPORTS = {
     "Fix": "shapeproof.derivation.model",
     "ShapeWarning": "shapeproof.derivation.model",
     "Cost": "shapeproof.derivation.model",
+    "train": "shapeproof.training.train",
+    "resume": "shapeproof.training.train",
+    "Run": "shapeproof.training.run",
+    "load_run": "shapeproof.training.run",
+    "Recipe": "shapeproof.training.recipes",
 }
 
 __all__ = ["__version__", *sorted(_EXPORTS)]  # the table is the one list of names

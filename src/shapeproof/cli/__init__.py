@@ -19,6 +19,7 @@ COMMANDS = {
         "shapeproof.cli.evaluate",
         "Test accuracy, confusion matrix and the worst mistakes of a run.",
     ),
+    "runs": ("shapeproof.cli.runs", "The runs of a folder, side by side."),
     "data": ("shapeproof.cli.data", "Which data sets there are, where they lie, whether they are whole."),
 }
 

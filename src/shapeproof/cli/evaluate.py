@@ -1,0 +1,108 @@
+"""``shapeproof evaluate``: how good a run's network is on the test pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from shapeproof.training.evaluate import Evaluation
+
+SHOWN = 10  # mistakes on the terminal
+
+
+@click.command("evaluate")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--data", metavar="NAME|DIR", help="Another data set than the run's own.")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Where data sets lie.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option(
+    "--pictures", type=click.Path(path_type=Path), metavar="FILE.png", help="Write a sheet of the worst mistakes."
+)
+@click.option("--require", type=float, metavar="PERCENT", help="Exit with status 1 if the accuracy is under this.")
+def command(
+    run: Path, data: str | None, data_root: Path | None, as_json: bool, pictures: Path | None, require: float | None
+) -> int:
+    """Evaluate RUN, a run directory, on the test pictures."""
+    from shapeproof.errors import UsageError
+    from shapeproof.training.evaluate import evaluate, write_sheet
+    from shapeproof.training.run import load_run
+
+    if require is not None and not 0 <= require <= 100:
+        raise click.UsageError(f"--require {require:g}: give per cent, from 0 to 100")
+    opened = load_run(run)
+    model = opened.model  # weights of another network are refused before the data is read
+    found = opened.load_data(data, data_root)
+    if len(found.classes) != len(opened.classes):
+        raise UsageError(f"{run} tells {len(opened.classes)} classes apart, but {found.name} has {len(found.classes)}")
+    result = evaluate(opened.predict(found.test_images), found.test_labels, found.classes)
+    shown = write_sheet(pictures, found.test_images, result) if pictures else 0
+    if as_json:
+        click.echo(json.dumps({"run": str(run), "data": found.name, **result.to_dict()}, indent=2))
+    else:
+        _show(result, f"{opened.record['model']['target']} ({type(model).__name__}) on {found.name}")
+        if pictures:
+            click.echo(f"{shown} worst mistakes are in {pictures}")
+    return _verdict(result.accuracy, require, as_json)
+
+
+def _verdict(accuracy: float, require: float | None, quiet: bool) -> int:
+    if require is None:
+        return 0
+    enough = 100 * accuracy >= require
+    if not enough or not quiet:
+        word = "meets" if enough else "is under"
+        click.echo(f"accuracy {100 * accuracy:.2f} % {word} the required {require:g} %", err=not enough)
+    return 0 if enough else 1
+
+
+def _show(result: Evaluation, title: str) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    low, high = (100 * end for end in result.interval)
+    console.print(f"[bold]{title}[/]")
+    console.print(
+        f"accuracy {100 * result.accuracy:.2f} % of {result.count:,} pictures (95 % interval {low:.2f} to {high:.2f} %)"
+    )
+    console.print(f"loss {result.loss:.4f}, calibration error {100 * result.calibration_error:.2f} %")
+    console.print(_classes(result))
+    if len(result.classes) <= 20:
+        console.print(_confusion(result))
+    for mistake in result.mistakes[:SHOWN]:
+        true, told = result.classes[mistake.true].name, result.classes[mistake.told].name
+        console.print(f"picture {mistake.index}: {true}, told {told} at {100 * mistake.confidence:.1f} %")
+    if len(result.mistakes) > SHOWN:
+        console.print(
+            f"and {len(result.mistakes) - SHOWN} more mistakes; --pictures FILE.png shows the worst, --json all"
+        )
+
+
+def _classes(result: Evaluation) -> Table:
+    from rich.table import Table
+
+    table = Table(title="Classes", title_justify="left")
+    for name in ("class", "pictures", "recall", "precision"):
+        table.add_column(name, justify="left" if name == "class" else "right")
+    for score in result.classes:
+        shares = ("-" if share is None else f"{100 * share:.2f} %" for share in (score.recall, score.precision))
+        table.add_row(score.name, str(score.count), *shares)
+    return table
+
+
+def _confusion(result: Evaluation) -> Table:
+    from rich.table import Table
+
+    table = Table(title="Confusion (rows: what it is, columns: what it was told to be)", title_justify="left")
+    table.add_column("")
+    for score in result.classes:
+        table.add_column(score.name, justify="right")
+    for i, row in enumerate(result.confusion):
+        cells = [f"[bold]{n}[/]" if i == j else f"[red]{n}[/]" if n else "." for j, n in enumerate(row)]
+        table.add_row(result.classes[i].name, *cells)
+    return table

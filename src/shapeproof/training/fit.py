@@ -1,0 +1,110 @@
+"""Does the network fit the data? Asked, by derivation, before a single step is taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from shapeproof.errors import ShapeproofError, UsageError
+from shapeproof.training.preparation import Preparation, measured
+from shapeproof.training.recipes import Recipe
+
+if TYPE_CHECKING:
+    from shapeproof.data.dataset import DataSet
+
+
+class DoesNotFitError(ShapeproofError):
+    """The network cannot run on the data's pictures, or its output does not suit their classes."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How the data reaches the network.
+
+    Attributes:
+        preparation: What is done to every picture.
+        notes: What the user should know about it.
+    """
+
+    preparation: Preparation
+    notes: tuple[str, ...]
+
+
+def fitted(model: nn.Module, data: DataSet, recipe: Recipe) -> Fit:
+    """Derive the network on the data's real shape.
+
+    Raises:
+        DoesNotFitError: With the derivation's explanation, or with the two numbers of classes that differ.
+        UsageError: If there are no training pictures.
+    """
+    if not len(data.train_labels):
+        raise UsageError(f"{data.name} has no training pictures")
+    whole = measured(data.train_images, normalise=recipe.normalise, margin=0)
+    notes = []
+    chosen = whole
+    if recipe.margin and min(whole.height, whole.width) > 2 * recipe.margin:
+        cut = Preparation(**{**vars(whole), "margin": recipe.margin})
+        if _derived(model, cut).verdict != "failed":
+            chosen = cut
+            notes.append(
+                f"pictures are cut to {cut.shape[1]}x{cut.shape[2]}: the network runs on that, and it is quicker"
+            )
+        else:
+            notes.append(f"pictures stay whole: the network does not run on {cut.shape[1]}x{cut.shape[2]}")
+    derivation = _derived(model, chosen)
+    if derivation.verdict == "failed":
+        raise DoesNotFitError(
+            f"{type(model).__name__} cannot run on {data.name}, whose pictures are {whole.spec}\n\n"
+            f"{derivation.to_text()}"
+        )
+    _check_classes(model, derivation.output, data)
+    return Fit(chosen, tuple(notes))
+
+
+def _derived(model: nn.Module, preparation: Preparation) -> Any:
+    """The derivation in evaluation mode for two pictures; the model's mode is put back."""
+    from shapeproof import derive
+
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        return derive(model, (2, *preparation.shape))
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _check_classes(model: nn.Module, output: Any, data: DataSet) -> None:
+    name, wanted = type(model).__name__, len(data.classes)
+    try:
+        shape = tuple(int(size) for size in output)
+    except (TypeError, ValueError):
+        raise DoesNotFitError(f"{name} gives {output}; a classifier gives one tensor (N, {wanted})") from None
+    if len(shape) != 2 or shape[0] != 2:
+        raise DoesNotFitError(f"{name} gives {('N', *shape[1:])}; a classifier of {data.name} gives (N, {wanted})")
+    if shape[1] == wanted:
+        return
+    head = _head(model, shape[1])
+    fix = f"make {head} {wanted} wide" if head else f"let its last layer give {wanted}"
+    raise DoesNotFitError(
+        f"{name} tells {shape[1]} classes apart, but {data.name} has {wanted} ({_few(data.classes)}): {fix}"
+    )
+
+
+def _head(model: nn.Module, width: int) -> str | None:
+    """The last linear layer that gives the output's width, by its path and argument."""
+    found = [path for path, m in model.named_modules() if isinstance(m, nn.Linear) and m.out_features == width]
+    return f"out_features of {found[-1]!r}" if found else None
+
+
+def _few(classes: tuple[str, ...]) -> str:
+    return ", ".join(classes) if len(classes) <= 12 else f"{', '.join(classes[:10])}, ... {classes[-1]}"
+
+
+def sample(preparation: Preparation, count: int) -> torch.Tensor:
+    """Random pictures ``float32 (count, *shape)`` in the network's own format, from a stream of their own."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(count, *preparation.shape, generator=generator)

@@ -1,0 +1,125 @@
+"""Optimisers, and how their rates rise and fall."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from shapeproof.training.recipes import Recipe
+
+# Newton-Schulz coefficients (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/): a steep slope at zero
+# matters more than meeting one exactly; singular values end between about 0.7 and 1.2.
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+
+
+def orthogonalised(matrix: Tensor, steps: int = 5, dtype: torch.dtype = torch.bfloat16) -> Tensor:
+    """The nearest matrix ``(m, n)`` whose singular values are all near one, by Newton-Schulz iteration in ``dtype``."""
+    a, b, c = NEWTON_SCHULZ
+    x = matrix.to(dtype)
+    x = x / (x.norm() + 1e-7)
+    tall = x.size(0) > x.size(1)
+    if tall:
+        x = x.T
+    for _ in range(steps):
+        square = x @ x.T
+        x = a * x + (b * square + c * square @ square) @ x
+    result: Tensor = x.T if tall else x
+    return result
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum whose step is orthogonalised, for the kernels of convolutions (Jordan et al. 2024).
+
+    Args:
+        params: Kernels ``(out_channels, in_channels, kH, kW)``; each is taken as a matrix ``(out_channels, the rest)``.
+        lr: Learning rate, greater than 0.
+        momentum: In [0, 1); Nesterov's form.
+        renormalise: Whether each kernel is brought to the norm ``sqrt(out_channels)`` before its step; harmless where a
+            normalisation follows, and then it keeps the rate's meaning constant.
+        dtype: Arithmetic of the iteration.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float,
+        momentum: float = 0.6,
+        renormalise: bool = True,
+        dtype: torch.dtype = torch.bfloat16,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum})
+        self.renormalise = renormalise
+        self.dtype = dtype
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Take one step; ``closure`` is not used."""
+        for group in self.param_groups:
+            for kernel in group["params"]:
+                if kernel.grad is not None:
+                    self._step_one(kernel, kernel.grad, group["lr"], group["momentum"])
+
+    def _step_one(self, kernel: Tensor, gradient: Tensor, lr: float, momentum: float) -> None:
+        state = self.state[kernel]
+        if "momentum_buffer" not in state:
+            state["momentum_buffer"] = torch.zeros_like(kernel)
+        state["momentum_buffer"].mul_(momentum).add_(gradient)
+        step = gradient.add(state["momentum_buffer"], alpha=momentum)
+        if self.renormalise:
+            kernel.mul_(len(kernel) ** 0.5 / kernel.norm().clamp_min(1e-12))
+        update = orthogonalised(step.reshape(len(kernel), -1), dtype=self.dtype).view(kernel.shape)
+        kernel.add_(update.to(kernel.dtype), alpha=-lr)
+
+
+def build(model: nn.Module, recipe: Recipe, *, bfloat16: bool) -> list[torch.optim.Optimizer]:
+    """The recipe's optimisers over a model's parameters; each parameter that is trained belongs to exactly one.
+
+    Args:
+        model: The network, already on its device.
+        recipe: Which optimiser, and its rates.
+        bfloat16: Whether the device is quick at bfloat16, which Muon then uses inside.
+    """
+    options: dict[str, Any] = {"fused": True} if recipe.fast_kernels else {}
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if recipe.optimiser == "adam":
+        return [torch.optim.Adam(trained, lr=recipe.learning_rate, betas=recipe.betas, **options)]
+    options["weight_decay"] = recipe.weight_decay
+    kernels = _kernels(model) if recipe.optimiser == "muon" else []
+    chosen = {id(kernel) for kernel in kernels}
+    rest = [parameter for parameter in trained if id(parameter) not in chosen]
+    optimisers: list[torch.optim.Optimizer] = []
+    if kernels:
+        normalised = any(
+            isinstance(m, nn.modules.batchnorm._NormBase | nn.LayerNorm | nn.GroupNorm) for m in model.modules()
+        )
+        dtype = torch.bfloat16 if bfloat16 else torch.float32
+        optimisers.append(Muon(kernels, recipe.muon_learning_rate, recipe.muon_momentum, normalised, dtype))
+    if rest:
+        optimisers.append(torch.optim.AdamW(rest, lr=recipe.learning_rate, betas=recipe.betas, **options))
+    return optimisers
+
+
+def _kernels(model: nn.Module) -> list[Tensor]:
+    """The kernels of every ungrouped convolution but the first: those that Muon serves."""
+    convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
+    return [m.weight for m in convolutions[1:] if m.groups == 1 and m.weight.requires_grad]
+
+
+def rate(recipe: Recipe, step: int, total: int) -> float:
+    """The factor on every learning rate at a step (from 0) of ``total``: in (0, 1]."""
+    if recipe.schedule == "constant":
+        return 1.0
+    rising = (step + 1) / (recipe.warmup * total) if recipe.warmup else 1.0
+    falling = (1 - step / total) / (1 - recipe.warmup)
+    return min(rising, 1.0) * min(falling, 1.0)
+
+
+def set_rate(optimisers: list[torch.optim.Optimizer], factor: float) -> None:
+    """Set every rate to its own peak times ``factor``."""
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            peak = group.setdefault("initial_lr", group["lr"])
+            group["lr"] = peak * factor

@@ -1,0 +1,198 @@
+"""A run directory: what was asked, what came of it, and the trained network, ready to use."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from shapeproof.errors import UsageError
+from shapeproof.models import target
+from shapeproof.training import files
+from shapeproof.training.preparation import Preparation
+from shapeproof.training.recipes import Recipe, from_dict
+
+if TYPE_CHECKING:
+    from shapeproof.data.dataset import DataSet
+
+RECORD, METRICS, WEIGHTS, STATE, REPORT = "run.json", "metrics.jsonl", "model.safetensors", "state", "report.html"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained network, and how it came about.
+
+    Attributes:
+        path: The run directory.
+        record: What ``run.json`` holds.
+        given: The network, where the caller has it already; else it is built from the record.
+    """
+
+    path: Path
+    record: dict[str, Any]
+    given: nn.Module | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The network with its trained weights, in evaluation mode, on the processor.
+
+        Raises:
+            UsageError: If it cannot be built, or the weights are another network's.
+        """
+        if self.given is not None:
+            return self.given
+        wanted = self.record["model"]
+        model = target.load(wanted["target"], wanted.get("settings"))
+        if not isinstance(model, nn.Module):
+            raise UsageError(f"{wanted['target']} is no longer an nn.Module, as it was when {self.path} was trained")
+        put_weights(model, files.read_tensors(self.path / WEIGHTS), self.path / WEIGHTS)
+        return model.eval()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The name of each class, by label."""
+        return tuple(self.record["data"]["classes"])
+
+    @property
+    def preparation(self) -> Preparation:
+        """What must be done to a picture before the network reads it."""
+        return Preparation.from_dict(self.record["preparation"])
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that trained it."""
+        return from_dict(self.record["recipe"])
+
+    @property
+    def accuracy(self) -> float | None:
+        """Test accuracy, 0 to 1, ``None`` before the end of the run."""
+        value = self.record.get("final", {}).get("test_accuracy")
+        return None if value is None else float(value)
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """Every line of ``metrics.jsonl``."""
+        return read_metrics(self.path / METRICS)
+
+    def predict(self, images: Tensor, *, batch_size: int = 1000) -> Tensor:
+        """Probabilities ``float32 (N, classes)`` for pictures ``uint8 (N, C, H, W)`` of the size trained on.
+
+        Raises:
+            UsageError: If the pictures are not ``uint8`` or of another size.
+        """
+        return predictions(self.model, self.preparation, images, batch_size=batch_size)
+
+    def load_data(self, name: str | None = None, root: Path | None = None) -> DataSet:
+        """The data set of this run, or another one by name."""
+        from shapeproof.data import load
+
+        return load(name or self.record["data"]["asked"], root=root)
+
+    def __str__(self) -> str:
+        accuracy = "not finished" if self.accuracy is None else f"{100 * self.accuracy:.2f} %"
+        return f"{self.path}: {self.record['model']['target']}, {self.recipe.name}, {accuracy}"
+
+
+@torch.no_grad()
+def predictions(
+    model: nn.Module,
+    preparation: Preparation,
+    images: Tensor,
+    *,
+    batch_size: int = 1000,
+    device: torch.device | None = None,
+) -> Tensor:
+    """Probabilities ``float32 (N, classes)`` of a model for ``uint8 (N, C, H, W)``; its mode is put back afterwards.
+
+    Raises:
+        UsageError: If the pictures are not ``uint8`` or of another size than the preparation's.
+    """
+    wanted = (preparation.channels, preparation.height, preparation.width)
+    if images.dtype != torch.uint8 or images.dim() != 4 or tuple(images.shape[1:]) != wanted:
+        c, h, w = wanted
+        raise UsageError(f"expected pictures uint8 (N, {c}, {h}, {w}), got {images.dtype} {tuple(images.shape)}")
+    device = device or next((p.device for p in model.parameters()), torch.device("cpu"))
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        parts = [
+            model(preparation(part.to(device))).float().softmax(1).cpu() for part in torch.split(images, batch_size)
+        ]
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    return torch.cat(parts) if parts else torch.empty(0, 0)
+
+
+def put_weights(model: nn.Module, weights: dict[str, Tensor], source: Path) -> None:
+    """Set a model to weights of exactly its own names and shapes; the weights may be of lower precision.
+
+    Raises:
+        UsageError: If they are another network's; says the first name or shape that differs.
+    """
+    own = model.state_dict()
+    for name in own:
+        if name not in weights:
+            raise UsageError(f"{source} is another network's: it has no {name!r}, which {type(model).__name__} needs")
+    for name, value in weights.items():
+        if name not in own:
+            raise UsageError(f"{source} is another network's: {type(model).__name__} has no {name!r}")
+        if own[name].shape != value.shape:
+            raise UsageError(
+                f"{source} is another network's: {name} is {tuple(value.shape)}, "
+                f"but {type(model).__name__} has {tuple(own[name].shape)}"
+            )
+    model.load_state_dict(weights)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """What ``run.json`` of a run directory says.
+
+    Raises:
+        UsageError: If this is no run directory.
+    """
+    file = path / RECORD
+    if not file.is_file():
+        raise UsageError(f"{path} is not a run directory (it has no {RECORD}); `shapeproof train` makes one")
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+        missing = {"model", "data", "recipe", "preparation"} - set(record)
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}") from error
+    if missing:
+        raise UsageError(f"{file} lacks {', '.join(sorted(missing))}: it is not the record of a run")
+    return dict(record)
+
+
+def read_metrics(file: Path) -> list[dict[str, Any]]:
+    """Every whole line of a ``metrics.jsonl``; a last line cut short by a kill is left out."""
+    try:
+        lines = file.read_text(encoding="utf-8").split("\n")
+    except OSError:
+        return []
+    return [json.loads(line) for line in lines[:-1] if line]
+
+
+def load_run(path: str | Path, model: nn.Module | None = None) -> Run:
+    """Open a run directory.
+
+    Args:
+        path: The directory that training wrote.
+        model: The network, where its class cannot be found by its name; gets the run's weights.
+
+    Raises:
+        UsageError: If it is no run directory, or ``model`` is another network than the one trained.
+    """
+    path = Path(path)
+    record = read_record(path)
+    if not (path / WEIGHTS).is_file():
+        raise UsageError(f"{path} has no {WEIGHTS} yet; finish it with `shapeproof train --resume {path}`")
+    if model is not None:
+        put_weights(model, files.read_tensors(path / WEIGHTS), path / WEIGHTS)
+        model.eval()
+    return Run(path, record, model)

@@ -1,0 +1,228 @@
+"""``shapeproof.train``: from a model and a data set to a run."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import distributed, nn
+
+from shapeproof.errors import UsageError
+from shapeproof.models import target as targets
+from shapeproof.training import checkpoint, kernels, recipes, session
+from shapeproof.training.distributed import World, joined
+from shapeproof.training.fit import fitted
+from shapeproof.training.preparation import Preparation
+from shapeproof.training.progress import Callback, Screen
+from shapeproof.training.recipes import Recipe
+from shapeproof.training.record import Asked
+from shapeproof.training.run import METRICS, STATE, Run, put_weights, read_record
+
+if TYPE_CHECKING:
+    from shapeproof.data.dataset import DataSet
+
+
+def train(
+    model: nn.Module | str,
+    data: DataSet | str = "auto",
+    recipe: Recipe | str | Path = "fast",
+    *,
+    output: str | Path | None = None,
+    seed: int = 0,
+    validation: float = 0.0,
+    callback: Callback | None = None,
+    threads: int | None = None,
+    device: str | None = None,
+    checkpoint_seconds: float = 30.0,
+    quiet: bool = True,
+    **more: Any,
+) -> Run:
+    """Train a classifier.
+
+    Args:
+        model: A module, trained in place from the weights it has; or a target such as ``"four-stage"``, made from
+            the seed.
+        data: A data set, or its name or directory.
+        recipe: A recipe, its name, or a TOML file.
+        output: The run directory to make; by default a new one under ``runs``.
+        seed: Decides the order, every random choice, and the first weights of a model that is made here.
+        validation: Share of the training pictures held back to measure on and to keep the best weights by, in [0, 1).
+        callback: Called with an :class:`~shapeproof.training.progress.Event` every hundred steps and each epoch.
+        threads: Number of threads; by default the quicker of one and all is found by timing.
+        device: ``"cpu"``, ``"cuda"`` or ``"mps"``; by default the best there is.
+        checkpoint_seconds: Seconds between checkpoints, at least 0 (then one each step).
+        quiet: Show nothing.
+        more: ``settings`` (constructor arguments of a target), ``data_root``, ``overwrite``, ``tensorboard``,
+            ``screen``.
+
+    Returns:
+        The run; ``run.record["status"]`` is ``"finished"``, or ``"stopped"`` after Ctrl-C or SIGTERM.
+
+    Raises:
+        UsageError: If something asked for cannot be used.
+        DoesNotFitError: If the model cannot run on the data, or has another number of classes.
+        DivergedError: If the loss becomes infinite or no number.
+    """
+    chosen = recipes.find(recipe)
+    name = model if isinstance(model, str) else f"{type(model).__module__}:{type(model).__qualname__}"
+    asked = Asked(
+        target=name,
+        settings=dict(more.pop("settings", None) or {}),
+        data=data if isinstance(data, str) else data.name,
+        seed=seed,
+        validation=validation,
+        threads=threads,
+        device=device,
+        checkpoint_seconds=checkpoint_seconds,
+        tensorboard=more.pop("tensorboard", False),
+    )
+    screen = more.pop("screen", None) or Screen(quiet=quiet)
+    root, overwrite = more.pop("data_root", None), more.pop("overwrite", False)
+    if more:
+        raise TypeError(f"train() got an unexpected argument {next(iter(more))!r}")
+    _check(asked)
+    with _alone(asked) as world:
+        made = _made(asked) if isinstance(model, str) else model
+        found = _loaded(data, root, world)
+        fit = fitted(made, found, chosen)
+        path = Path(output) if output is not None else _default_output(asked, chosen)
+        undo = session.new_folder(path, overwrite=overwrite) if world.leads else None
+        notes = [*fit.notes, *([found.notice] if found.notice else [])]
+        screen.note(found.notice, always=True) if found.notice and world.leads else None
+        try:
+            sitting = session.Session(
+                path, made, found, chosen, asked, fit.preparation, world, screen, callback, notes, {}
+            )
+            return _sit(sitting, sitting.start())
+        finally:
+            if undo:
+                undo()
+
+
+def resume(
+    path: str | Path,
+    *,
+    model: nn.Module | None = None,
+    data: DataSet | None = None,
+    callback: Callback | None = None,
+    quiet: bool = True,
+    data_root: Path | None = None,
+    screen: Screen | None = None,
+) -> Run:
+    """Continue an interrupted run to the weights that it would have reached without the interruption, bit for bit.
+
+    Args:
+        path: The run directory.
+        model: The network, where its class cannot be found by its name.
+        data: The data set, where it was not loaded by name.
+        callback: As in :func:`train`.
+        quiet: Show nothing.
+        data_root: Where data sets lie.
+        screen: Shows the run.
+
+    Raises:
+        UsageError: If it is no run directory, its state is broken, or the data is not what it was trained on.
+    """
+    path = Path(path)
+    record = read_record(path)
+    asked = Asked(**record["asked"])
+    if record["status"] == "finished":
+        return Run(path, record, model)
+    # Bits repeat for the same number of threads only.
+    asked = replace(asked, threads=record["machine"]["threads"])
+    screen = screen or Screen(quiet=quiet)
+    with _alone(asked) as world:
+        made = model if model is not None else _made(asked)
+        found = data if data is not None else _loaded(asked.data, data_root, world)
+        if found.checksum != record["data"]["sha256"]:
+            raise UsageError(
+                f"{path} was trained on another content of {record['data']['name']}; find it with --data-root"
+            )
+        tensors, progress = checkpoint.load(path / STATE)
+        put_weights(made, checkpoint.part(tensors, "model"), path / STATE)
+        sitting = session.Session(
+            path,
+            made,
+            found,
+            recipes.from_dict(record["recipe"]),
+            asked,
+            Preparation.from_dict(record["preparation"]),
+            world,
+            screen,
+            callback,
+            [],
+            record,
+        )
+        trainer = sitting.start()
+        trainer.restore(tensors, progress)
+        if world.leads:
+            session.cut_metrics(path / METRICS, progress.step)
+            screen.note(f"continuing {path} after step {progress.step:,} of {trainer.plan.total:,}")
+        return _sit(sitting, trainer)
+
+
+def _sit(sitting: session.Session, trainer: Any) -> Run:
+    """Go through one sitting, with the model's layout and the caller's random state put back at its end."""
+    devices = [sitting.world.device] if sitting.world.device.type == "cuda" else []
+    with torch.random.fork_rng(devices), sitting.screen:
+        try:
+            sitting.go(trainer)
+        finally:
+            sitting.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return Run(sitting.path, sitting.record, sitting.model.cpu())
+
+
+def _check(asked: Asked) -> None:
+    if not 0 <= asked.validation < 1:
+        raise UsageError(f"--validation {asked.validation}: give a share from 0 to less than 1, such as 0.1")
+    if asked.threads is not None and asked.threads < 1:
+        raise UsageError(f"--threads {asked.threads}: give at least 1")
+    if not asked.checkpoint_seconds >= 0:
+        raise UsageError(f"--checkpoint-seconds {asked.checkpoint_seconds}: give at least 0")
+
+
+@contextmanager
+def _alone(asked: Asked) -> Iterator[World]:
+    """The processes of a run, on the device asked for."""
+    device = kernels.best_device() if asked.device is None else torch.device(asked.device)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: this PyTorch sees no CUDA device; leave --device out, or give cpu")
+    with joined(device) as world:
+        yield world
+
+
+def _made(asked: Asked) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(asked.seed)
+        model = targets.load(asked.target, asked.settings)
+    if not isinstance(model, nn.Module):
+        raise UsageError(
+            f"{asked.target} is a plain function; training needs an nn.Module, whose weights it can change"
+        )
+    return model
+
+
+def _loaded(data: DataSet | str, root: Path | None, world: World) -> DataSet:
+    """The data set; rank 0 goes first, so that a download happens once."""
+    if not isinstance(data, str):
+        return data
+    from shapeproof.data import load
+
+    if world.size > 1 and not world.leads:
+        distributed.barrier()
+    found = load(data, root=root)
+    if world.size > 1 and world.leads:
+        distributed.barrier()
+    return found
+
+
+def _default_output(asked: Asked, recipe: Recipe) -> Path:
+    name = asked.target.rpartition(":")[2] if ":" in asked.target else asked.target
+    moment = datetime.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    return Path("runs") / f"{name}-{recipe.name}-{moment}-{os.getpid()}"
