@@ -3,16 +3,17 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check bench clean lock setup
+.PHONY: demo test check bench clean lock setup wheel
 
 setup: $(READY)
 
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; set PYTHON=... to a Python 3.11 or later"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(PIP) install -r requirements.lock
+	$(PIP) install --no-deps -e .
 	touch $@
 
 demo: $(READY)
@@ -20,13 +21,23 @@ demo: $(READY)
 	$(BIN)/shapeproof train four-stage --recipe reference --output runs/demo --overwrite
 	$(BIN)/shapeproof evaluate runs/demo
 
+# Threads are left to the tests' own processes: two workers with two threads each would wait for one another.
 test: $(READY)
-	$(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 check: $(READY)
 	$(BIN)/ruff format --check src tests
 	$(BIN)/ruff check src tests
 	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python benchmarks/bench_derive.py
+
+# Puts the built wheel in the place of the source tree; `make setup` after a change of pyproject.toml puts that back.
+wheel: $(READY)
+	rm -rf dist
+	$(BIN)/python -m build --wheel --outdir dist . >/dev/null
+	$(PIP) install --no-deps --force-reinstall dist/*.whl
 
 lock: $(READY)
 	scripts/lock.sh

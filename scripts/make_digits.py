@@ -3,7 +3,7 @@
     pip install scikit-learn
     python scripts/make_digits.py
 
-Each 8x8 picture (values 0 to 16) is enlarged to 20x20 (bicubic) and set into 28x28 with its centre of mass in the middle,
+Each 8x8 picture (values 0 to 16) is enlarged to 20x20 (bicubic) and set into 28x28, its centre of mass in the middle,
 as MNIST's pictures were, so that one network and one way of preparing a picture serve both sets. The order of
 the source is kept: it runs writer by writer, and the last 360 of the 1,797 are the test set.
 """
