@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import linecache
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -60,7 +62,7 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
     def again(pinned: dict[str, int]) -> Derivation:
         return _with_again(at({**base, **pinned}, frozenset(base) - pinned.keys()), again)
 
-    def trace_at(sizes: dict[str, int]) -> Trace:
+    def pairs_at(sizes: dict[str, int]) -> tuple[list[Any], dict[str, Any]]:
         args = [
             _tensor(spec, sizes, frozenset(), model) if spec else (v, None)
             for spec, v in zip(specs, inputs, strict=True)
@@ -69,12 +71,31 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
             key: _tensor(spec, sizes, frozenset(), model) if spec else (keywords[key], None)
             for key, spec in named.items()
         }
-        return run(model, args, pairs)[0]
+        return args, pairs
+
+    def trace_at(sizes: dict[str, int]) -> Trace:
+        return run(model, *pairs_at(sizes))[0]
 
     base, found = _first_that_runs(given, at, bool(free))
     if base and found.verdict not in ("failed", "mismatch"):
         found = checked(found, trace_at)
+    if found.verdict == "failed":
+        found = _explained(model, found, *pairs_at(base))
     return _with_again(found, again)
+
+
+def _explained(model: Any, found: Derivation, args: list[Any], kwargs: dict[str, Any]) -> Derivation:
+    """The failed derivation with the cause of its failure and the edits that mend it."""
+    # the diagnosis stands above this package; loaded here, and only for what failed
+    edits = importlib.import_module("shapeproof.diagnosis.edits")
+    diagnose = importlib.import_module("shapeproof.diagnosis.diagnose").diagnose
+
+    def plain(setup: Any) -> Derivation:
+        pairs = {key: (value, None) for key, value in setup.kwargs.items()}
+        return _derived(setup.model, [(value, None) for value in setup.args], pairs, {}, [])
+
+    setup = edits.Setup(model, [value for value, _ in args], {key: value for key, (value, _) in kwargs.items()})
+    return replace(found, diagnosis=diagnose(setup, found, plain))
 
 
 def _first_that_runs(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapeproof.derivation.model import Derivation, Step
+from shapeproof.derivation.model import Derivation, Fix, Step
 from shapeproof.dims import Dim
 from shapeproof.rules.registry import show
 
@@ -57,6 +57,7 @@ def summary(derivation: Derivation) -> list[str]:
     lines = [f"{derivation.verdict}: {proved} of {total} steps agree with PyTorch"]
     if derivation.diagnosis:
         lines.append(f"{derivation.diagnosis.code}: {derivation.diagnosis.message}")
+        lines += _fix_lines(derivation.diagnosis.fixes)
     else:
         lines.append(f"output {shape_text(derivation.output)}")
     if derivation.verdict == "mismatch":
@@ -83,6 +84,12 @@ def domain_text(derivation: Derivation) -> str:
         text = f"works exactly for {domain}"
         return text if len(domain.boxes) == 1 else f"{text}; nearly square pictures are meant by the first"
     return f"by the rules it works for {domain}; not every edge could be confirmed by running"
+
+
+def _fix_lines(fixes: tuple[Fix, ...]) -> list[str]:
+    """The edits, numbered, each with what is known of it."""
+    known = {True: "tried: the model then runs", False: "not proved"}
+    return [f"fix {place}: {fix.text} ({known[fix.proved]})" for place, fix in enumerate(fixes, 1)]
 
 
 def title(derivation: Derivation) -> str:

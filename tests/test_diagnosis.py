@@ -1,0 +1,168 @@
+"""The cause of a failure, the line, and the edits: each proved edit is made here once more, and must run."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+import shapeproof as sp
+
+
+class Net(nn.Module):
+    """Layers by name, and what is done with them."""
+
+    def __init__(self, forward, **layers):
+        super().__init__()
+        self.body = forward
+        for name, layer in layers.items():
+            setattr(self, name, layer)
+
+    def forward(self, x):
+        return self.body(self, x)
+
+
+def conv(a, b, k=3, **named):
+    return nn.Conv2d(a, b, k, **named)
+
+
+def flat_head(m, x):
+    return m.fc(torch.flatten(m.conv(x), 1))
+
+
+def plain_head(m, x):
+    return m.fc(m.conv(x))
+
+
+def two(m, x):
+    return m.b(m.a(x))
+
+
+def skip(m, x):
+    return x + m.a(x)
+
+
+def both(m, x):
+    return m.a(x) + m.b(x)
+
+
+# forward, layers, input, code, failing module, (kind, attribute, new) of the first fix
+CASES = [
+    (flat_head, {"conv": conv(1, 8), "fc": nn.Linear(8 * 28 * 28, 10)}, (2, 1, 28, 28),
+     "in-features", "fc", ("argument", "in_features", 8 * 26 * 26)),
+    (flat_head, {"conv": conv(3, 8, 5), "fc": nn.Linear(100, 10)}, (2, 3, 20, 20),
+     "in-features", "fc", ("argument", "in_features", 2048)),
+    (flat_head, {"conv": conv(1, 8), "fc": nn.Linear(8 * 26 * 26, 10)}, (2, 1, 30, 30),
+     "in-features", "fc", ("input", "size", (2, 1, 28, 28))),
+    (flat_head, {"conv": conv(3, 4, 5), "fc": nn.Linear(4 * 28 * 28, 10)}, (2, 3, 40, 40),
+     "in-features", "fc", ("input", "size", (2, 3, 32, 32))),
+    (two, {"a": nn.Linear(8, 16), "b": nn.Linear(15, 4)}, (2, 8),
+     "in-features", "b", ("argument", "in_features", 16)),
+    (two, {"a": nn.Linear(8, 16), "b": nn.Linear(16, 4)}, (2, 5, 9),
+     "in-features", "a", ("argument", "in_features", 9)),
+    (plain_head, {"conv": conv(1, 8), "fc": nn.Linear(8 * 26 * 26, 10)}, (2, 1, 28, 28),
+     "missing-flatten", "fc", ("insert", "flatten", "torch.flatten(x, 1)")),
+    (plain_head, {"conv": conv(1, 8), "fc": nn.Linear(77, 10)}, (2, 1, 28, 28),
+     "missing-flatten", "fc", ("insert", "flatten", "torch.flatten(x, 1)")),
+    (plain_head, {"conv": nn.AdaptiveAvgPool2d(1), "fc": nn.Linear(16, 10)}, (2, 16, 8, 8),
+     "missing-flatten", "fc", ("insert", "flatten", "torch.flatten(x, 1)")),
+    (two, {"a": nn.Linear(784, 16), "b": nn.Linear(16, 4)}, (2, 28, 28),
+     "missing-flatten", "a", ("insert", "flatten", "torch.flatten(x, 1)")),
+    (two, {"a": conv(1, 8), "b": conv(8, 8)}, (2, 3, 28, 28), "in-channels", "a", ("argument", "in_channels", 3)),
+    (two, {"a": conv(3, 8), "b": conv(16, 8)}, (2, 3, 28, 28), "in-channels", "b", ("argument", "in_channels", 8)),
+    (two, {"a": nn.Conv1d(4, 8, 3), "b": nn.Conv1d(4, 8, 3)}, (2, 4, 20),
+     "in-channels", "b", ("argument", "in_channels", 8)),
+    (two, {"a": conv(3, 8), "b": conv(16, 8, groups=2)}, (2, 3, 28, 28),
+     "in-channels", "b", ("argument", "in_channels", 8)),
+    (two, {"a": conv(3, 8), "b": conv(8, 8)}, (2, 28, 28, 3),
+     "channels-last", "a", ("input", "layout", (2, 3, 28, 28))),
+    (two, {"a": conv(1, 8), "b": conv(8, 8)}, (5, 28, 28),
+     "missing-channel", "a", ("input", "channel", (5, 1, 28, 28))),
+    (two, {"a": conv(1, 8), "b": conv(8, 8)}, (28, 28), "missing-batch", "a", ("input", "batch", (1, 1, 28, 28))),
+    (flat_head, {"conv": conv(1, 8), "fc": nn.Linear(8 * 26 * 26, 10)}, (1, 28, 28),
+     "missing-batch", "fc", ("input", "batch", (1, 1, 28, 28))),
+    (two, {"a": conv(3, 8), "b": nn.BatchNorm2d(16)}, (2, 3, 9, 9),
+     "num-features", "b", ("argument", "num_features", 8)),
+    (two, {"a": nn.Linear(3, 8), "b": nn.BatchNorm1d(16)}, (2, 3),
+     "num-features", "b", ("argument", "num_features", 8)),
+    (two, {"a": nn.Linear(3, 8), "b": nn.LayerNorm(16)}, (2, 3),
+     "num-features", "b", ("argument", "normalized_shape", (8,))),
+    (two, {"a": conv(3, 8), "b": nn.GroupNorm(4, 16)}, (2, 3, 9, 9),
+     "num-features", "b", ("argument", "num_channels", 8)),
+    (two, {"a": conv(3, 8), "b": conv(8, 8, 5)}, (2, 3, 5, 5),
+     "kernel-too-large", "b", ("input", "size", (2, 3, 7, 7))),
+    (skip, {"a": conv(4, 4)}, (2, 4, 9, 9), "residual", "", ("argument", "padding", (1, 1))),
+    (skip, {"a": conv(4, 8, padding=1)}, (2, 4, 9, 9), "residual", "", ("argument", "out_channels", 4)),
+    (both, {"a": conv(4, 8, padding=1), "b": conv(4, 8)}, (2, 4, 9, 9),
+     "residual", "", ("argument", "padding", (1, 1))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{n}-{case[3]}" for n, case in enumerate(CASES)])
+def test_the_code_the_line_and_the_first_edit_are_a_good_engineers(case):
+    forward, layers, shape, code, module, first = case
+    model = Net(forward, **layers).eval()
+    before = copy.deepcopy(model.state_dict())
+    found = sp.derive(model, shape).diagnosis
+    assert (found.code, found.step.module) == (code, module)
+    line = forward.__code__.co_firstlineno + 1
+    assert found.step.source == f"{__file__}:{line}"
+    fix = found.fixes[0]
+    assert (fix.kind, fix.attribute, fix.new) == first
+    assert fix.proved
+    assert model.state_dict().keys() == before.keys()
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert not any(m._forward_pre_hooks for m in model.modules())
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{n}-{case[3]}" for n, case in enumerate(CASES)])
+def test_every_proved_edit_really_runs(case):
+    forward, layers, shape, *_ = case
+    for fix in sp.derive(Net(forward, **layers).eval(), shape).diagnosis.fixes:
+        if not fix.proved or "Then " in fix.text:
+            continue
+        model = copy.deepcopy(Net(forward, **layers).eval())
+        x = torch.rand(fix.new if fix.kind == "input" else shape)
+        if fix.kind == "insert":
+            setattr(model, fix.module, nn.Sequential(nn.Flatten(), getattr(model, fix.module)))
+        elif fix.kind == "argument":
+            setattr(model, fix.module, remade(getattr(model, fix.module), fix.attribute, fix.new))
+        model(x)
+
+
+def remade(layer, attribute, new):
+    """The layer, constructed again as a user would with the one argument changed."""
+    names = {
+        nn.Linear: ("in_features", "out_features"),
+        nn.BatchNorm1d: ("num_features",),
+        nn.BatchNorm2d: ("num_features",),
+        nn.LayerNorm: ("normalized_shape",),
+        nn.GroupNorm: ("num_groups", "num_channels"),
+    }
+    convolution = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
+    kept = {name: getattr(layer, name) for name in names.get(type(layer), convolution)}
+    return type(layer)(**{**kept, attribute: new}).eval()
+
+
+class Written(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(5, 2)
+
+    def forward(self, x):
+        return self.fc(x)
+
+
+def test_the_fix_names_the_line_of_the_constructor_and_shows_in_text_and_markdown():
+    d = sp.derive(Written(), (3, 4))
+    line = Written.__init__.__code__.co_firstlineno + 2
+    expected = f"In {__file__}:{line}, change in_features of fc (Linear) from 5 to 4."
+    assert d.diagnosis.fixes[0].text == expected
+    assert "fix 1: " in d.to_text()
+    assert "fix 1: " in d.to_markdown()
+
+
+def test_an_edit_that_moves_the_failure_is_offered_with_the_edit_that_follows():
+    found = sp.derive(Net(plain_head, conv=conv(1, 8), fc=nn.Linear(77, 10)), (2, 1, 28, 28)).diagnosis
+    assert "Then change in_features of fc (Linear) from 77 to 5408" in found.fixes[0].text
+    assert found.fixes[0].proved
