@@ -166,3 +166,30 @@ def test_an_edit_that_moves_the_failure_is_offered_with_the_edit_that_follows():
     found = sp.derive(Net(plain_head, conv=conv(1, 8), fc=nn.Linear(77, 10)), (2, 1, 28, 28)).diagnosis
     assert "Then change in_features of fc (Linear) from 77 to 5408" in found.fixes[0].text
     assert found.fixes[0].proved
+
+
+def test_a_view_with_fixed_sizes_becomes_a_flatten():
+    def forward(m, x):
+        return m.fc(m.conv(x).view(64, 5408))
+
+    found = sp.derive(Net(forward, conv=conv(1, 8), fc=nn.Linear(5408, 10)), (7, 1, 28, 28)).diagnosis
+    assert found.code == "view-size"
+    assert [(fix.kind, fix.new, fix.proved) for fix in found.fixes][:1] == [("call", "torch.flatten(x, 1)", True)]
+
+
+def test_a_concatenation_along_the_wrong_dim_is_given_the_right_one():
+    def forward(m, x):
+        return torch.cat([m.a(x), m.b(x)], dim=0)
+
+    found = sp.derive(Net(forward, a=nn.Linear(4, 5), b=nn.Linear(4, 6)), (3, 4)).diagnosis
+    fix = found.fixes[0]
+    assert (found.code, fix.kind, fix.attribute, fix.new, fix.proved) == ("concat", "call", "dim", 1, True)
+
+
+def test_a_product_without_its_transpose_is_given_one():
+    def scores(q, k):
+        return q @ k
+
+    found = sp.derive(scores, (2, 5, 8), (2, 6, 8)).diagnosis
+    fix = found.fixes[0]
+    assert (found.code, fix.kind, fix.new, fix.proved) == ("matmul", "call", "b.transpose(-2, -1)", True)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from shapeproof.derivation.model import Step
+from shapeproof.diagnosis.calls import flattened, joined_along, transposed
 from shapeproof.diagnosis.edits import BATCH_NORMS, CONVS, Edit, Setup, change_input, flatten_before, resize
 from shapeproof.diagnosis.place import constructor_line
 from shapeproof.rules.registry import show
@@ -63,7 +64,13 @@ def causes(case: Case) -> tuple[str, list[Edit]]:
         return _convolution(case, module)
     if isinstance(module, (BATCH_NORMS, nn.LayerNorm, nn.GroupNorm)):
         return _normalisation(case, module)
-    if case.code in ("kernel-too-large", "view-size", "concat"):
+    if case.code == "view-size" and case.step.op in ("view", "reshape") and len(case.entering) > 1:
+        return case.code, [*_other_sizes(case), flattened(case.step)]
+    if case.code == "concat":
+        return case.code, [*joined_along(case.step), *_other_sizes(case)]
+    if case.code == "matmul" and len(case.step.inputs) == 2:
+        return case.code, transposed(case.step)
+    if case.code == "kernel-too-large":
         return case.code, _other_sizes(case)
     if case.code == "broadcast" and len(case.step.inputs) == 2 and all(len(s) > 2 for s in case.step.inputs):
         return "residual", _residual(case)

@@ -29,11 +29,13 @@ def diagnose(setup: Setup, derivation: Derivation, derive: Derive) -> Diagnosis:
     found = derivation.diagnosis
     assert found is not None
     code, edits = causes(Case(setup, derivation.steps, found.code))
-    tried = [_tried(setup, edit, derive, DEEPEST) for edit in edits[:MOST_TRIED]]
+    tried: list[Fix] = []
+    for edit in edits[:MOST_TRIED]:
+        if edit.attribute == "size" and any(fix.proved and fix.attribute == "size" for fix in tried):
+            continue  # one size that runs is enough, and large inputs take long
+        tried.append(_tried(setup, edit, derive, DEEPEST))
     # an input edit that needs another edit besides is no mend of its own
     proved = [fix for fix in tried if fix.proved and not (fix.kind == "input" and "Then " in fix.text)]
-    sizes = [fix for fix in proved if fix.attribute == "size"][:1]
-    proved = [fix for fix in proved if fix.attribute != "size" or fix in sizes]
     unproved = [] if proved else [fix for fix in tried if fix.attribute != "size"]
     return replace(
         found,
