@@ -19,6 +19,8 @@ _EXPORTS = {
     "derive": "shapeproof.derivation.derive",
     "Derivation": "shapeproof.derivation.model",
     "Step": "shapeproof.derivation.model",
+    "solve": "shapeproof.derivation.windows",
+    "Window": "shapeproof.rules.window",
     "Domain": "shapeproof.derivation.domain",
     "Diagnosis": "shapeproof.derivation.model",
     "Fix": "shapeproof.derivation.model",

@@ -14,6 +14,7 @@ from shapeproof.errors import UsageError
 # command -> (module that holds it, the line that `--help` shows). The lines stand here so that help loads nothing.
 COMMANDS = {
     "derive": ("shapeproof.cli.derive", "Derive every shape of a model by formula, and prove it."),
+    "solve": ("shapeproof.cli.solve", "The windows that map one size to another."),
     "train": ("shapeproof.cli.train", "Train a network; the run directory holds all that repeats it."),
     "evaluate": (
         "shapeproof.cli.evaluate",
