@@ -62,4 +62,4 @@ def test_files_and_functions_stay_small():
         assert text.count("\n") < 500, path
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                assert node.end_lineno - node.lineno < 60, (path, node.name)
+                assert node.end_lineno - node.lineno <= 60, (path, node.name)

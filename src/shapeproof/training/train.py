@@ -70,23 +70,12 @@ def train(
         DivergedError: If the loss becomes infinite or no number.
     """
     chosen = recipes.find(recipe)
-    name = model if isinstance(model, str) else f"{type(model).__module__}:{type(model).__qualname__}"
-    asked = Asked(
-        target=name,
-        settings=dict(more.pop("settings", None) or {}),
-        data=data if isinstance(data, str) else data.name,
-        seed=seed,
-        validation=validation,
-        threads=threads,
-        device=device,
-        checkpoint_seconds=checkpoint_seconds,
-        tensorboard=more.pop("tensorboard", False),
-    )
+    plain = {"seed": seed, "validation": validation, "threads": threads, "device": device}
+    asked = _asked(model, data, more, checkpoint_seconds=checkpoint_seconds, **plain)
     screen = more.pop("screen", None) or Screen(quiet=quiet)
     root, overwrite = more.pop("data_root", None), more.pop("overwrite", False)
     if more:
         raise TypeError(f"train() got an unexpected argument {next(iter(more))!r}")
-    _check(asked)
     with _alone(asked) as world:
         made = _made(asked) if isinstance(model, str) else model
         found = _loaded(data, root, world)
@@ -96,13 +85,25 @@ def train(
         notes = [*fit.notes, *([found.notice] if found.notice else [])]
         screen.note(found.notice, always=True) if found.notice and world.leads else None
         try:
-            sitting = session.Session(
-                path, made, found, chosen, asked, fit.preparation, world, screen, callback, notes, {}
-            )
+            told = (asked, fit.preparation, world, screen, callback, notes, {})
+            sitting = session.Session(path, made, found, chosen, *told)
             return _sit(sitting, sitting.start())
         finally:
             if undo:
                 undo()
+
+
+def _asked(model: nn.Module | str, data: DataSet | str, more: dict[str, Any], **plain: Any) -> Asked:
+    """What was asked for, checked; takes its part out of ``more``."""
+    asked = Asked(
+        target=model if isinstance(model, str) else f"{type(model).__module__}:{type(model).__qualname__}",
+        settings=dict(more.pop("settings", None) or {}),
+        data=data if isinstance(data, str) else data.name,
+        tensorboard=more.pop("tensorboard", False),
+        **plain,
+    )
+    _check(asked)
+    return asked
 
 
 def resume(
