@@ -46,8 +46,7 @@ def train(
     """Train a classifier.
 
     Args:
-        model: A module, trained in place from the weights it has; or a target such as ``"four-stage"``, made from
-            the seed.
+        model: A module, trained in place; or a target such as ``"four-stage"``, made from the seed.
         data: A data set, or its name or directory.
         recipe: A recipe, its name, or a TOML file.
         output: The run directory to make; by default a new one under ``runs``.
@@ -58,8 +57,7 @@ def train(
         device: ``"cpu"``, ``"cuda"`` or ``"mps"``; by default the best there is.
         checkpoint_seconds: Seconds between checkpoints, at least 0 (then one each step).
         quiet: Show nothing.
-        more: ``settings`` (constructor arguments of a target), ``data_root``, ``overwrite``, ``tensorboard``,
-            ``screen``.
+        more: ``settings`` (of a target's constructor), ``data_root``, ``overwrite``, ``tensorboard``, ``screen``.
 
     Returns:
         The run; ``run.record["status"]`` is ``"finished"``, or ``"stopped"`` after Ctrl-C or SIGTERM.
@@ -82,15 +80,22 @@ def train(
         fit = fitted(made, found, chosen)
         path = Path(output) if output is not None else _default_output(asked, chosen)
         undo = session.new_folder(path, overwrite=overwrite) if world.leads else None
-        notes = [*fit.notes, *([found.notice] if found.notice else [])]
-        screen.note(found.notice, always=True) if found.notice and world.leads else None
+        notes = [*fit.notes, *_noticed(found, screen, world)]
         try:
-            told = (asked, fit.preparation, world, screen, callback, notes, {})
-            sitting = session.Session(path, made, found, chosen, *told)
+            sitting = session.Session(
+                path, made, found, chosen, asked, fit.preparation, world, screen, callback, notes, {}
+            )
             return _sit(sitting, sitting.start())
         finally:
             if undo:
                 undo()
+
+
+def _noticed(data: DataSet, screen: Screen, world: World) -> list[str]:
+    """What must be said of the data, after saying it."""
+    if data.notice and world.leads:
+        screen.note(data.notice, always=True)
+    return [data.notice] if data.notice else []
 
 
 def _asked(model: nn.Module | str, data: DataSet | str, more: dict[str, Any], **plain: Any) -> Asked:
