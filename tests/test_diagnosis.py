@@ -193,3 +193,25 @@ def test_a_product_without_its_transpose_is_given_one():
     found = sp.derive(scores, (2, 5, 8), (2, 6, 8)).diagnosis
     fix = found.fixes[0]
     assert (found.code, fix.kind, fix.new, fix.proved) == ("matmul", "call", "b.transpose(-2, -1)", True)
+
+
+def test_a_recurrent_layer_is_given_the_size_that_comes():
+    found = sp.derive(Net(lambda m, x: m.a(x)[0], a=nn.LSTM(10, 20, batch_first=True)), (2, 7, 12)).diagnosis
+    fix = found.fixes[0]
+    assert (found.code, fix.attribute, fix.old, fix.new, fix.proved) == ("hidden-size", "input_size", 10, 12, True)
+
+
+def test_attention_is_given_the_size_that_comes():
+    layer = nn.MultiheadAttention(32, 4, batch_first=True)
+    found = sp.derive(Net(lambda m, x: m.a(x, x, x)[0], a=layer), (2, 7, 24)).diagnosis
+    fix = found.fixes[0]
+    assert (found.code, fix.attribute, fix.old, fix.new, fix.proved) == ("embed-dim", "embed_dim", 32, 24, True)
+
+
+def test_targets_of_another_batch_are_named():
+    def loss(x, y):
+        return nn.functional.cross_entropy(x, y)
+
+    found = sp.derive(loss, (4, 10), "int64[5]").diagnosis
+    fix = found.fixes[0]
+    assert (found.code, fix.kind, fix.new, fix.proved) == ("target-batch", "input", (4,), True)

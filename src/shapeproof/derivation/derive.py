@@ -232,7 +232,8 @@ def _about_shapes(trace: Trace, error: Exception) -> bool:
     if last is not None and last.error is error:
         if last.violation is not None:
             return True
-        return last.derived is None and isinstance(error, (RuntimeError, ValueError, IndexError))
+        refusals = (RuntimeError, ValueError, IndexError, AssertionError)  # attention asserts its sizes
+        return last.derived is None and isinstance(error, refusals)
     return isinstance(error, (ValueError, RuntimeError, AssertionError)) and _reads_sizes(error)
 
 
@@ -263,7 +264,11 @@ def _python_failure(trace: Trace) -> Call | None:
     owner = frames[-1].f_locals.get("self")
     call.violation = Violation("rank", "sizes that the model's own check accepts", str(trace.error))
     call.op = type(owner).__name__ if isinstance(owner, nn.Module) else call.op
-    call.inputs = before.inputs[:1] if before else ()
+    checked_input = frames[-1].f_locals.get("input")  # the name that PyTorch's own checks give it
+    if isinstance(checked_input, Tensor):
+        call.inputs = (tuple(checked_input.shape),)
+    else:
+        call.inputs = before.inputs[:1] if before else ()
     return call
 
 

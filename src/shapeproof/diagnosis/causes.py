@@ -17,6 +17,7 @@ from shapeproof.rules.registry import show
 
 SIZES = (28, 32, 224, 64, 96, 128, 227, 256, 299, 512)
 WRITTEN_FOR = (28, 32, 224)  # MNIST, CIFAR, ImageNet
+LOSSES = frozenset({"cross_entropy", "nll_loss", "mse_loss", "l1_loss", "binary_cross_entropy"})
 KEEPS_PLACES = frozenset(
     """relu relu6 gelu silu elu leaky_relu sigmoid tanh hardswish dropout dropout2d batch_norm group_norm max_pool1d
     max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d
@@ -72,9 +73,46 @@ def causes(case: Case) -> tuple[str, list[Edit]]:
         return case.code, transposed(case.step)
     if case.code == "kernel-too-large":
         return case.code, _other_sizes(case)
-    if case.code == "broadcast" and len(case.step.inputs) == 2 and all(len(s) > 2 for s in case.step.inputs):
-        return "residual", _residual(case)
+    if isinstance(module, nn.RNNBase) and case.entering and case.entering[-1] != module.input_size:
+        edit = _argument(case, case.step.module, "input_size", module.input_size, case.entering[-1])
+        return "hidden-size", [edit]
+    if isinstance(module, nn.MultiheadAttention) and case.entering and case.entering[-1] != module.embed_dim:
+        return "embed-dim", _attention(case, module)
+    return _joint(case)
+
+
+def _joint(case: Case) -> tuple[str, list[Edit]]:
+    """Two tensors that meet: branches that are added, or predictions and targets."""
+    inputs = case.step.inputs
+    if case.code == "broadcast" and len(inputs) == 2 and all(len(shape) > 3 for shape in inputs):
+        edits = _residual(case)
+        return ("residual", edits) if edits else (case.code, [])
+    if case.step.op in LOSSES and len(inputs) > 1 and all(inputs[:2]) and int(inputs[0][0]) != int(inputs[1][0]):
+        return "target-batch", _target(case)
     return case.code, []
+
+
+def _target(case: Case) -> list[Edit]:
+    """As many targets as predictions, where the target is an input of its own."""
+    args, wanted = case.setup.args, int(case.step.inputs[0][0])
+    came = tuple(map(int, case.step.inputs[1]))
+    places = [p for p, arg in enumerate(args) if isinstance(arg, Tensor) and p and tuple(arg.shape) == came]
+    if len(places) != 1:
+        return []
+    place, new = places[0], (wanted, *came[1:])
+
+    def apply(setup: Setup) -> None:
+        setup.args[place] = args[place].new_zeros(new)
+
+    text = f"Give targets of the predictions' batch: {show(new)} instead of {show(came)}."
+    return [Edit("input", "", "target", came, new, text, apply)]
+
+
+def _attention(case: Case, module: nn.MultiheadAttention) -> list[Edit]:
+    came = case.entering[-1]
+    if came % module.num_heads or not module._qkv_same_embed_dim:
+        return []
+    return [_argument(case, case.step.module, "embed_dim", module.embed_dim, came)]
 
 
 def _argument(case: Case, path: str, attribute: str, old: Any, new: Any) -> Edit:

@@ -51,6 +51,8 @@ def resize(path: str, attribute: str, new: Any) -> Callable[[Setup], None]:
         module = setup.model.get_submodule(path)
         if isinstance(module, nn.RNNBase):
             return _rebuild_recurrent(setup.model, path, module, new)
+        if isinstance(module, nn.MultiheadAttention):
+            return _rebuild_attention(setup.model, path, module, new)
         if attribute == "normalized_shape":
             _fresh(module, weight=tuple(new), bias=tuple(new))
         elif attribute in ("num_features", "num_channels"):
@@ -91,6 +93,13 @@ def _rebuild_recurrent(model: Any, path: str, old: Any, input_size: int) -> None
     }
     new = kind(input_size, old.hidden_size, **named).to(first.device, first.dtype).train(old.training)
     model.set_submodule(path, new) if path else None
+
+
+def _rebuild_attention(model: Any, path: str, old: nn.MultiheadAttention, embed_dim: int) -> None:
+    first = next(old.parameters())
+    bias = old.in_proj_bias is not None
+    new = nn.MultiheadAttention(embed_dim, old.num_heads, old.dropout, bias=bias, batch_first=old.batch_first)
+    model.set_submodule(path, new.to(first.device, first.dtype).train(old.training)) if path else None
 
 
 def flatten_before(path: str) -> Callable[[Setup], None]:
