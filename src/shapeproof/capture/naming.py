@@ -11,11 +11,14 @@ _PUBLIC = {
     "rfloordiv": "floor_divide", "floordiv": "floor_divide", "ifloordiv": "floor_divide", "rpow": "pow", "ipow": "pow",
     "iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div", "rmatmul": "matmul", "imatmul": "matmul",
     "mod": "remainder", "rmod": "remainder", "imod": "remainder", "and": "bitwise_and", "or": "bitwise_or",
-    "xor": "bitwise_xor", "rand_": "bitwise_and", "iand": "bitwise_and", "ior": "bitwise_or", "ixor": "bitwise_xor",
+    "xor": "bitwise_xor", "iand": "bitwise_and", "ior": "bitwise_or", "ixor": "bitwise_xor",
     "invert": "bitwise_not", "T": "t", "mT": "mT", "H": "adjoint",
     **{f"max_pool{n}d_with_indices": f"max_pool{n}d" for n in (1, 2, 3)},
     **{f"adaptive_max_pool{n}d_with_indices": f"adaptive_max_pool{n}d" for n in (1, 2, 3)},
 }  # fmt: skip
+
+# Reflected operators whose bare names mean another operation, as ``torch.rand`` does.
+_REFLECTED = {"rand": "bitwise_and", "ror": "bitwise_or", "rxor": "bitwise_xor"}
 
 # Questions about a tensor: no operation, no step.
 QUERIES = frozenset(
@@ -122,6 +125,8 @@ def public_name(func: Callable[..., Any]) -> tuple[str, bool]:
         return _PUBLIC.get(name, name), False
     if name.startswith("__") and name.endswith("__"):
         bare = name[2:-2]
+        if bare in _REFLECTED:
+            return _REFLECTED[bare], False
         return _PUBLIC.get(bare, bare), bare in _PUBLIC and bare.startswith("i") and bare not in (
             "invert",
             "index",

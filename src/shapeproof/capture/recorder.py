@@ -22,7 +22,7 @@ from shapeproof.capture.naming import is_query, public_name
 from shapeproof.dims import Dim, Shape
 from shapeproof.dims.conditions import branch
 from shapeproof.dims.dim import watcher
-from shapeproof.rules.registry import Derived, Operand, Violation, rules, show
+from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, rules, show
 
 _TORCH = str(Path(torch.__file__).parent)
 _HERE = str(Path(__file__).parent.parent)
@@ -184,6 +184,8 @@ class Recorder(TorchFunctionMode):
                 _check_written(given[0], derived)
         except Violation as violation:
             return None, violation
+        except Unsupported:
+            return None, None
         return derived, None
 
     def _operand(self, leaf: Any) -> Any:
@@ -226,7 +228,7 @@ def _memory(tensor: Tensor) -> int:
 
 def _check_written(target: Operand, derived: Derived) -> None:
     """A result written into its first argument must have that argument's shape."""
-    if derived.shape and isinstance(derived.shape[0], tuple):
+    if derived.shape is None or (derived.shape and isinstance(derived.shape[0], tuple)):
         return
     if tuple(map(int, derived.shape)) != tuple(map(int, target.shape)):
         raise Violation("broadcast", f"a result that fits into {show(target.shape)}", show(derived.shape))

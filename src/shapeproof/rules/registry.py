@@ -21,6 +21,11 @@ FAMILIES = (
     "reduction",
     "reshaping",
     "joining",
+    "indexing",
+    "splitting",
+    "attention",
+    "recurrent",
+    "factories",
 )
 
 
@@ -61,6 +66,10 @@ class Violation(Exception):  # noqa: N818  # not an error of ours: a finding, ca
         """Say what was needed and what came, in the operation's own terms, and the condition where it has letters."""
         super().__init__(f"expected {expected}, got {got}")
         self.code, self.expected, self.got, self.condition = code, expected, got, condition
+
+
+class Unsupported(Exception):  # noqa: N818  # a rule's answer, caught by capture
+    """A rule has no account of this call: values decide its shape, or a form of it is not covered."""
 
 
 @dataclass(frozen=True)

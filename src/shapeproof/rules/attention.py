@@ -1,0 +1,89 @@
+"""Attention: ``softmax(Q K^T / sqrt(E)) V``.
+
+Source: Vaswani et al., "Attention Is All You Need" (2017), section 3.2; PyTorch's page of
+``scaled_dot_product_attention`` for the shapes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapeproof.dims import product
+from shapeproof.rules.elementwise import broadcast
+from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, require, require_rank, rule, show
+
+
+def _one_length(key: Operand, value: Operand) -> None:
+    """As many values as keys; whether another number is refused depends on the kernel that PyTorch chooses."""
+    if int(key.shape[-2]) != int(value.shape[-2]):
+        raise Unsupported
+    require("==", value.shape[-2], key.shape[-2], "matmul", "as many values as keys", show(value.shape))
+
+
+@rule("scaled_dot_product_attention", page="torch.nn.functional.scaled_dot_product_attention")
+def scaled_dot_product_attention(
+    query: Operand, key: Operand, value: Operand, attn_mask: Any = None, dropout_p: float = 0.0,
+    is_causal: bool = False, scale: Any = None, enable_gqa: bool = False,
+) -> Derived:  # fmt: skip
+    """``(*, L, E)``, ``(*, S, E)`` and ``(*, S, Ev)`` to ``(*, L, Ev)``; MACs are those of the two products."""
+    for operand in (query, key, value):
+        require_rank(operand, tuple(range(2, 64)), "rank", "*,L,E")
+    if enable_gqa:
+        return _grouped(query, key, value)
+    both = f"{show(query.shape)} and {show(key.shape)}"
+    require("==", key.shape[-1], query.shape[-1], "matmul", "query and key of one last size", both)
+    _one_length(key, value)
+    batch = broadcast([query.shape[:-2], key.shape[:-2], value.shape[:-2]], "matmul")
+    if isinstance(attn_mask, Operand):
+        scores = (*batch, query.shape[-2], key.shape[-2])
+        if tuple(map(int, broadcast([attn_mask.shape, scores], "attention-mask"))) != tuple(map(int, scores)):
+            raise Violation("attention-mask", f"a mask that fits {show(scores)}", show(attn_mask.shape))
+    return _attended(query, key, value, (*batch, query.shape[-2], value.shape[-1]))
+
+
+def _grouped(query: Operand, key: Operand, value: Operand) -> Derived:
+    """Heads of the query share those of key and value: a multiple of them."""
+    if any(len(operand.shape) != 4 for operand in (query, key, value)):
+        raise Unsupported
+    for operand in (key, value):
+        heads = operand.shape[-3]
+        words = f"query heads a multiple of {heads}"
+        require("mod", query.shape[-3], heads, "heads", words, f"{query.shape[-3]}")
+    both = f"{show(query.shape)} and {show(key.shape)}"
+    require("==", key.shape[-1], query.shape[-1], "matmul", "query and key of one last size", both)
+    _one_length(key, value)
+    return _attended(query, key, value, (*query.shape[:-1], value.shape[-1]))
+
+
+def _attended(query: Operand, key: Operand, value: Operand, shape: tuple[int, ...]) -> Derived:
+    scores = product((*shape[:-1], key.shape[-2]))
+    macs = scores * query.shape[-1] + scores * value.shape[-1]
+    line = f"{show(query.shape)}, {show(key.shape)}, {show(value.shape)} -> {show(shape)}"
+    return Derived(shape, "(*, L, E), (*, S, E), (*, S, Ev) -> (*, L, Ev)", line, macs)
+
+
+@rule("multi_head_attention_forward", page="torch.nn.MultiheadAttention")
+def multi_head_attention_forward(
+    query: Operand, key: Operand, value: Operand, embed_dim_to_check: int, num_heads: int, in_proj_weight: Any,
+    in_proj_bias: Any, bias_k: Any, bias_v: Any, add_zero_attn: bool, *_: Any,
+    need_weights: bool = True, average_attn_weights: bool = True, **named: Any,
+) -> Derived:  # fmt: skip
+    """``(L, N, E)`` with ``(S, N, *)`` to ``(L, N, E)``, and the weights ``(N, L, S)`` where they are asked for.
+
+    MACs are those of the three projections, the two products of attention, and the projection of the result.
+    """
+    require_rank(query, (2, 3), "rank", "L,N,E")
+    embed = query.shape[-1]
+    require("==", embed, embed_dim_to_check, "in-features", f"embed_dim = {embed_dim_to_check}", f"{embed}")
+    require_rank(key, (len(query.shape),), "rank", "S,N,E")
+    require("==", value.shape[0], key.shape[0], "matmul", "as many values as keys", show(value.shape))
+    batch = query.shape[1:-1]
+    source = key.shape[0] + (bias_k is not None) + bool(add_zero_attn)
+    length = query.shape[0]
+    rows = product(batch)
+    projected = rows * length * embed + rows * key.shape[0] * (key.shape[-1] + value.shape[-1])
+    macs = projected * embed + 2 * rows * length * source * embed + rows * length * embed * embed
+    heads = () if average_attn_weights else (num_heads,)
+    weights = (*batch, *heads, length, source) if need_weights else None
+    line = f"{show(query.shape)}, {show(key.shape)} -> {show(query.shape)}"
+    return Derived((query.shape, weights), "(L, N, E), (S, N, E) -> (L, N, E)", line, macs)

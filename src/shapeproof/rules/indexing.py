@@ -1,0 +1,143 @@
+"""Indexing and slicing with ``x[...]``.
+
+Source: PyTorch's notes, "Tensor views" and "Indexing"; integers choose, slices keep, ``None`` inserts, tensors of
+integers are broadcast together and put in the place of the dimensions that they index.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapeproof.dims import Shape, ceil_div
+from shapeproof.rules.elementwise import broadcast
+from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, require, rule, show
+
+
+def _edge(size: int, at: int | None, default: int) -> int:
+    """Where a slice begins or ends: counted from the end where negative, never outside; conditions say which it was."""
+    if at is None:
+        return default
+    place = at if int(at) >= 0 else size + at
+    if int(place) < 0:
+        require(">=", -at, size, "slice", "an edge before the first element", f"{at}")
+        return 0
+    if int(place) > int(size):
+        require(">=", place, size, "slice", "an edge past the last element", f"{at}")
+        return size
+    require(">=", size, place, "slice", "an edge within the dimension", f"{at}")
+    require(">=", place, 0, "slice", "an edge within the dimension", f"{at}")
+    return place
+
+
+def sliced(size: int, part: slice) -> int:
+    """How many elements a slice keeps: ``ceil((stop - start)/step)``. Raises :class:`Violation` for a step below 1."""
+    if any(edge is not None and not isinstance(edge, int) for edge in (part.start, part.stop, part.step)):
+        raise Unsupported
+    step = 1 if part.step is None else part.step
+    if step < 1:
+        raise Violation("slice", "a step of at least 1", f"{step}")
+    start, stop = _edge(size, part.start, 0), _edge(size, part.stop, size)
+    if int(stop) <= int(start):
+        require(">=", start, stop, "slice", "a slice that keeps nothing", f"{start}:{stop}")
+        return 0
+    require(">=", stop, start, "slice", "a slice from start to stop", f"{start}:{stop}")
+    return ceil_div(stop - start, step)
+
+
+def _as_tensor(part: Any) -> Any:
+    """A list of integers as the tensor that PyTorch makes of it."""
+    if not isinstance(part, (list, tuple, range)):
+        return part
+    if any(isinstance(one, (list, tuple, bool, Operand, slice)) or one is None for one in part):
+        raise Unsupported
+    return Operand((len(part),), "int64")
+
+
+def _consumes(part: Any) -> int:
+    return 0 if part is None or part is Ellipsis else 1
+
+
+def _parts(shape: Shape, index: Any) -> list[Any]:
+    """The index as one entry for each dimension, the ellipsis written out."""
+    given = [_as_tensor(part) for part in (index if isinstance(index, tuple) else (index,))]
+    for part in given:
+        if isinstance(part, bool) or (isinstance(part, Operand) and part.dtype in ("bool", "uint8")):
+            raise Unsupported  # as many elements come out as the mask holds true, which no shape tells
+    used = sum(_consumes(part) for part in given)
+    if used > len(shape):
+        raise Violation("index-rank", f"at most {len(shape)} indices for {show(shape)}", f"{used}")
+    whole = [slice(None)] * (len(shape) - used)
+    places = [place for place, part in enumerate(given) if part is Ellipsis]
+    if len(places) > 1:
+        raise Unsupported
+    if not places:
+        return given + whole
+    return given[: places[0]] + whole + given[places[0] + 1 :]
+
+
+def _chosen(size: int, index: int) -> None:
+    at = int(index)
+    words = f"an index from {-int(size)} to {int(size) - 1}"
+    require(">=", size, at + 1 if at >= 0 else -at, "index-range", words, f"{at}")
+
+
+def indexed(shape: Shape, index: Any) -> Shape:
+    """The shape of ``x[index]``.
+
+    Raises:
+        Violation: for an index out of range, too many of them, or tensors that do not broadcast together.
+        Unsupported: where the values decide, as with a mask.
+    """
+    out: list[int] = []
+    tensors: list[Shape] = []
+    places: list[int] = []
+    sizes = iter(shape)
+    for part in _parts(shape, index):
+        if part is None:
+            out.append(1)
+        elif isinstance(part, slice):
+            out.append(sliced(next(sizes), part))
+        elif isinstance(part, Operand):
+            next(sizes)
+            if part.shape:
+                tensors.append(part.shape)
+                places.append(len(out) + len(places))
+        elif isinstance(part, int):
+            _chosen(next(sizes), part)
+        else:
+            raise Unsupported
+    if not tensors:
+        return tuple(out)
+    wide = broadcast(tensors, "index-broadcast")
+    together = places == list(range(places[0], places[0] + len(places)))
+    at = places[0] if together else 0
+    return (*out[:at], *wide, *out[at:])
+
+
+@rule("getitem", page="torch.Tensor")
+def getitem(input: Operand, index: Any) -> Derived:
+    """An integer drops its dimension, a slice keeps part of it, ``None`` adds a 1, tensors of integers gather."""
+    shape = indexed(input.shape, index)
+    return Derived(shape, "ceil((stop - start)/step) for each slice", f"{show(input.shape)} -> {show(shape)}")
+
+
+@rule("setitem", page="torch.Tensor")
+def setitem(input: Operand, index: Any, value: Any) -> Derived:
+    """The value must broadcast to the part that it is written into; nothing comes out."""
+    if not isinstance(value, Operand):
+        try:
+            indexed(input.shape, index)
+        except Unsupported:
+            return Derived(None, "in place", f"one value into part of {show(input.shape)}")
+        return Derived(None, "in place", f"one value into part of {show(input.shape)}")
+    target = indexed(input.shape, index)
+    given = value.shape
+    while len(given) > len(target) and int(given[0]) == 1:
+        given = given[1:]
+    words = f"a value that fits into {show(target)}"
+    if len(given) > len(target):
+        raise Violation("broadcast", words, show(value.shape))
+    for have, want in zip(reversed(given), reversed(target), strict=False):
+        if int(have) != 1:
+            require("==", have, want, "broadcast", words, show(value.shape))
+    return Derived(None, "in place", f"{show(value.shape)} into {show(target)}")

@@ -1,0 +1,107 @@
+"""Indexing, splitting, attention, recurrence and factories against examples worked out on paper."""
+
+import pytest
+
+from shapeproof.dims import letter
+from shapeproof.rules.registry import Operand, Unsupported, Violation, rules
+
+
+def derived(op, *args, **kwargs):
+    return rules()[op].function(*args, **kwargs)
+
+
+def t(*shape, dtype="float32"):
+    return Operand(shape, dtype)
+
+
+def ints(*shape):
+    return t(*shape, dtype="int64")
+
+
+WORKED = [
+    ("getitem", (t(4, 10, 7), (0, slice(2, None, 3))), (3, 7)),
+    ("getitem", (t(4, 10, 7), (Ellipsis, None, slice(-3, -1))), (4, 10, 1, 2)),
+    ("getitem", (t(4, 10, 7), (slice(None), ints(5, 2))), (4, 5, 2, 7)),
+    ("getitem", (t(4, 10, 7), (ints(5), slice(None), ints(5))), (5, 10)),
+    ("setitem", (t(4, 10), (slice(None), 0), t(4)), None),
+    ("chunk", (t(2, 10), 4, 1), ((2, 3), (2, 3), (2, 3), (2, 1))),
+    ("split", (t(7, 2), 3), ((3, 2), (3, 2), (1, 2))),
+    ("split", (t(7, 2), [5, 2]), ((5, 2), (2, 2))),
+    ("unbind", (t(3, 2, 8, 5), 0), ((2, 8, 5),) * 3),
+    ("select", (t(3, 2, 8), 1, -1), (3, 8)),
+    ("narrow", (t(3, 9), 1, 2, 4), (3, 4)),
+    ("expand", (t(1, 3), 5, 4, -1), (5, 4, 3)),
+    ("expand_as", (t(1, 3), t(4, 3)), (4, 3)),
+    ("broadcast_to", (t(1, 3), (4, 3)), (4, 3)),
+    ("repeat", (t(2, 3), 4, 1, 2), (4, 2, 6)),
+    ("tile", (t(2, 3), 2), (2, 6)),
+    ("flip", (t(2, 3), (1,)), (2, 3)),
+    ("movedim", (t(2, 3, 4), 0, -1), (3, 4, 2)),
+    ("mT", (t(2, 3, 4),), (2, 4, 3)),
+    ("triu", (t(5, 5), 1), (5, 5)),
+    ("zeros", (2, 3), (2, 3)),
+    ("new_zeros", (t(1), (2, 3)), (2, 3)),
+    ("full", ((2, 3), 1.0), (2, 3)),
+    ("new_full", (t(1), (2, 3), 1.0), (2, 3)),
+    ("arange", (1, 10, 4), (3,)),
+]
+
+
+@pytest.mark.parametrize(("op", "args", "shape"), WORKED, ids=lambda v: v if isinstance(v, str) else "")
+def test_worked_example(op, args, shape):
+    assert derived(op, *args).shape == shape
+
+
+def test_attention_counts_both_products():
+    found = derived("scaled_dot_product_attention", t(2, 12, 10, 64), t(2, 12, 7, 64), t(2, 12, 7, 32))
+    assert found.shape == (2, 12, 10, 32)
+    assert found.macs == 2 * 12 * 10 * 7 * (64 + 32)
+
+
+def test_grouped_heads_share_keys():
+    q, kv = t(1, 8, 5, 4), t(1, 2, 5, 4)
+    assert derived("scaled_dot_product_attention", q, kv, kv, enable_gqa=True).shape == (1, 8, 5, 4)
+
+
+def test_multi_head_attention_counts_projections_and_products():
+    x = t(10, 2, 16)
+    found = derived("multi_head_attention_forward", x, x, x, 16, 4, t(48, 16), t(48), None, None, False)
+    assert found.shape == ((10, 2, 16), (2, 10, 10))
+    assert found.macs == 4 * 20 * 16 * 16 + 2 * 2 * 10 * 10 * 16
+
+
+@pytest.mark.parametrize(("op", "gates"), [("lstm", 4), ("gru", 3), ("rnn_tanh", 1)])
+def test_recurrence_counts_every_weight_at_every_step(op, gates):
+    weights = [t(gates * 20, 10), t(gates * 20, 20), t(gates * 20), t(gates * 20)]
+    state = t(1, 3, 20)
+    states = (state, state) if op == "lstm" else state
+    found = derived(op, t(7, 3, 10), states, weights, True, 1, 0.0, False, False, False)
+    assert found.shape == ((7, 3, 20), *((1, 3, 20),) * (2 if op == "lstm" else 1))
+    assert found.macs == 7 * 3 * gates * 20 * (10 + 20)
+
+
+def test_letters_survive_slices_and_pieces():
+    n = letter("N", 8)
+    assert str(derived("getitem", t(n, 4), (slice(1, None),)).shape) == "(N - 1, 4)"
+    assert str(derived("chunk", t(n, 4), 2).shape[0]) == "(N/2, 4)"
+
+
+@pytest.mark.parametrize(
+    ("op", "args", "code"),
+    [
+        ("getitem", (t(4, 3), (4,)), "index-range"),
+        ("getitem", (t(4, 3), (0, 0, 0)), "index-rank"),
+        ("split", (t(7, 2), [5, 3]), "split"),
+        ("expand", (t(2, 3), 4, 3), "expand"),
+        ("zeros", (-1,), "argument"),
+    ],
+)
+def test_a_condition_that_fails_has_its_code(op, args, code):
+    with pytest.raises(Violation) as found:
+        derived(op, *args)
+    assert found.value.code == code
+
+
+def test_a_mask_has_no_shape_of_its_own():
+    with pytest.raises(Unsupported):
+        derived("getitem", t(4, 3), t(4, 3, dtype="bool"))
