@@ -117,3 +117,14 @@ def test_early_stopping_keeps_the_best(tmp_path):
     assert len(epochs) < 30
     assert scores.index(max(scores)) == len(scores) - 3
     assert run.record["final"]["validation_epoch"] == len(scores) - 2
+
+
+def test_tensorboard_gets_scalars_graph_and_filters(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    sp.train(small(2), stripes(), "reference", output=tmp_path / "run", threads=1, validation=0.2, tensorboard=True)
+    found = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    assert [point.step for point in found.Scalars("epoch/loss")] == [2, 4, 6, 8, 10]
+    assert {"epoch/accuracy", "validation/accuracy", "validation/loss"} <= set(found.Tags()["scalars"])
+    assert found.Tags()["graph"]
+    assert found.Tags()["images"] == ["first-layer filters/0"] or len(found.Tags()["images"]) > 0

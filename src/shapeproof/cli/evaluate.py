@@ -11,44 +11,64 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from shapeproof.data.dataset import DataSet
     from shapeproof.training.evaluate import Evaluation
+    from shapeproof.training.run import Run
 
 SHOWN = 10  # mistakes on the terminal
 
 
 @click.command("evaluate")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
 @click.option("--data", metavar="NAME|DIR", help="Another data set than the run's own.")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where data sets lie.")
+@click.option("--moved", is_flag=True, help="Mean over each picture and its four neighbours a pixel away.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option(
     "--pictures", type=click.Path(path_type=Path), metavar="FILE.png", help="Write a sheet of the worst mistakes."
 )
 @click.option("--require", type=float, metavar="PERCENT", help="Exit with status 1 if the accuracy is under this.")
 def command(
-    run: Path, data: str | None, data_root: Path | None, as_json: bool, pictures: Path | None, require: float | None
+    runs: tuple[Path, ...],
+    data: str | None,
+    data_root: Path | None,
+    moved: bool,
+    as_json: bool,
+    pictures: Path | None,
+    require: float | None,
 ) -> int:
-    """Evaluate RUN, a run directory, on the test pictures."""
-    from shapeproof.errors import UsageError
+    """Evaluate RUN, a run directory, on the test pictures; several runs as one, by the mean of what they say."""
     from shapeproof.training.evaluate import evaluate, write_sheet
     from shapeproof.training.run import load_run
 
     if require is not None and not 0 <= require <= 100:
         raise click.UsageError(f"--require {require:g}: give per cent, from 0 to 100")
-    opened = load_run(run)
-    model = opened.model  # weights of another network are refused before the data is read
-    found = opened.load_data(data, data_root)
-    if len(found.classes) != len(opened.classes):
-        raise UsageError(f"{run} tells {len(opened.classes)} classes apart, but {found.name} has {len(found.classes)}")
-    result = evaluate(opened.predict(found.test_images), found.test_labels, found.classes)
+    opened = [load_run(path) for path in runs]
+    models = [run.model for run in opened]  # weights of another network are refused before the data is read
+    found = opened[0].load_data(data, data_root)
+    _same_classes(opened, found)
+    told = sum(run.predict(found.test_images, moved=moved) for run in opened) / len(opened)
+    assert not isinstance(told, float)
+    result = evaluate(told, found.test_labels, found.classes)
     shown = write_sheet(pictures, found.test_images, result) if pictures else 0
     if as_json:
-        click.echo(json.dumps({"run": str(run), "data": found.name, **result.to_dict()}, indent=2))
+        click.echo(json.dumps({"run": [str(path) for path in runs], "data": found.name, **result.to_dict()}, indent=2))
     else:
-        _show(result, f"{opened.record['model']['target']} ({type(model).__name__}) on {found.name}")
+        many = f", {len(runs)} runs together" if len(runs) > 1 else ""
+        _show(result, f"{opened[0].record['model']['target']} ({type(models[0]).__name__}) on {found.name}{many}")
         if pictures:
             click.echo(f"{shown} worst mistakes are in {pictures}")
     return _verdict(result.accuracy, require, as_json)
+
+
+def _same_classes(opened: list[Run], data: DataSet) -> None:
+    from shapeproof.errors import UsageError
+
+    for run in opened:
+        if len(run.classes) != len(data.classes):
+            raise UsageError(
+                f"{run.path} tells {len(run.classes)} classes apart, but {data.name} has {len(data.classes)}"
+            )
 
 
 def _verdict(accuracy: float, require: float | None, quiet: bool) -> int:

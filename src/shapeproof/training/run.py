@@ -79,13 +79,21 @@ class Run:
         """Every line of ``metrics.jsonl``."""
         return read_metrics(self.path / METRICS)
 
-    def predict(self, images: Tensor, *, batch_size: int = 1000) -> Tensor:
+    def predict(self, images: Tensor, *, batch_size: int = 1000, moved: bool = False) -> Tensor:
         """Probabilities ``float32 (N, classes)`` for pictures ``uint8 (N, C, H, W)`` of the size trained on.
+
+        Args:
+            images: The pictures.
+            batch_size: How many go through the network at once.
+            moved: Whether to take the mean over each picture and the four that are moved by one pixel
+                (test-time augmentation); slower, and usually a little better.
 
         Raises:
             UsageError: If the pictures are not ``uint8`` or of another size.
         """
-        return predictions(self.model, self.preparation, images, batch_size=batch_size)
+        views = moves(images) if moved else (images,)
+        found = [predictions(self.model, self.preparation, view, batch_size=batch_size) for view in views]
+        return torch.stack(found).mean(0)
 
     def load_data(self, name: str | None = None, root: Path | None = None) -> DataSet:
         """The data set of this run, or another one by name."""
@@ -96,6 +104,14 @@ class Run:
     def __str__(self) -> str:
         accuracy = "not finished" if self.accuracy is None else f"{100 * self.accuracy:.2f} %"
         return f"{self.path}: {self.record['model']['target']}, {self.recipe.name}, {accuracy}"
+
+
+def moves(images: Tensor) -> tuple[Tensor, ...]:
+    """Pictures ``(N, C, H, W)`` as they are, and moved by a pixel each way; the rim is continued outwards."""
+    _, _, height, width = images.shape
+    wide = torch.nn.functional.pad(images.float(), (1, 1, 1, 1), mode="replicate").to(images.dtype)
+    places = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))
+    return tuple(wide[:, :, top : top + height, left : left + width] for top, left in places)
 
 
 @torch.no_grad()

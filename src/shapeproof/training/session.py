@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from shapeproof.errors import UsageError
-from shapeproof.training import checkpoint, files, kernels, record, report, threads
+from shapeproof.training import board, checkpoint, files, kernels, record, report, threads
 from shapeproof.training.batches import Batches, split
 from shapeproof.training.distributed import ProcessLostError, World, agree, synced_normalisation
 from shapeproof.training.fit import sample
@@ -45,6 +45,7 @@ class Session:
         callback: Is given each event; ``None`` for none.
         notes: What the record and the user should know.
         record: What ``run.json`` holds.
+        board: Writes for TensorBoard; ``None`` without.
     """
 
     path: Path
@@ -58,6 +59,7 @@ class Session:
     callback: Callback | None
     notes: list[str]
     record: dict[str, Any]
+    board: board.Board | None = None
 
     def start(self) -> Trainer:
         """Set threads, arithmetic and layout, write the first files, and make the trainer.
@@ -80,6 +82,9 @@ class Session:
         self.record.setdefault("sittings", []).append({"started": record.now(), "machine": machine})
         trainer = self._trainer(bfloat16, layout)
         self._announce(machine)
+        if self.asked.tensorboard and self.world.leads:
+            self.board = board.Board(self.path)
+            self.board.network(self.model, sample(self.preparation, 2).to(self.world.device))
         return trainer
 
     def _layout(self) -> torch.memory_format:
@@ -143,11 +148,17 @@ class Session:
             f"({machine['threads_reason']})"
         )
         for note in self.notes:
-            self.screen.note(note)
+            if note != self.data.notice:  # that one was shown before anything else
+                self.screen.note(note)
+        if self.record["machine"]["freed_memory_kept"]:
+            self.screen.note("freed memory is kept for the next step instead of being handed back to the system")
 
     def _listen(self, event: Event) -> None:
         append_line(self.path / METRICS, event.to_dict())
         self.screen(event)
+        if self.board:
+            self.board(event)
+            self.board.filters(self.model, event.step)
         if self.callback:
             self.callback(event)
 
@@ -298,6 +309,7 @@ def _clear(path: Path) -> None:
     """Remove a former run's own files, and nothing else; the record first, so that half of it is never a run."""
     for name in (RECORD, WEIGHTS, METRICS, REPORT):
         (path / name).unlink(missing_ok=True)
-    if (path / STATE).is_dir():
-        for file in (path / STATE).iterdir():
-            file.unlink()
+    for folder in (path / STATE, path / board.FOLDER):
+        if folder.is_dir():
+            for file in folder.iterdir():
+                file.unlink()

@@ -180,6 +180,8 @@ def _sit(sitting: session.Session, trainer: Any) -> Run:
         try:
             sitting.go(trainer)
         finally:
+            if sitting.board:
+                sitting.board.close()
             sitting.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return Run(sitting.path, sitting.record, sitting.model.cpu())
 
