@@ -44,7 +44,10 @@ def main() -> None:
     data = load("mnist")
     labels = data.test_labels
     folder = asked.output or Path(tempfile.mkdtemp(prefix="recipes-"))
-    print(f"{asked.model}, {recipe.name}, {recipe.epochs:g} epochs; {processor_name()}, torch {torch.__version__}", flush=True)
+    print(
+        f"{asked.model}, {recipe.name}, {recipe.epochs:g} epochs; {processor_name()}, torch {torch.__version__}",
+        flush=True,
+    )
     plain, moved, seconds, together = [], [], [], []
     for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
         path = folder / f"seed{seed}"
@@ -56,13 +59,19 @@ def main() -> None:
             found.append(100 * float((chances.argmax(1) == labels).double().mean()))
         seconds.append(run.record["final"]["train_seconds"])
         threads = run.record["machine"]["threads"]
-        print(f"seed {seed}: {plain[-1]:.2f} %, moved {moved[-1]:.2f} %, {seconds[-1]:.1f} s, {threads} threads", flush=True)
+        print(
+            f"seed {seed}: {plain[-1]:.2f} %, moved {moved[-1]:.2f} %, {seconds[-1]:.1f} s, {threads} threads",
+            flush=True,
+        )
     print(f"one network            {spread(plain)}")
     print(f"with moved pictures    {spread(moved)}")
     for name, which in (("together", 0), ("together and moved", 1)):
         votes = torch.stack([pair[which] for pair in together]).mean(0)
         print(f"{name:22} {100 * float((votes.argmax(1) == labels).double().mean()):.2f} %")
-    print(f"training time          {statistics.mean(seconds):.1f} s (from {min(seconds):.1f} to {max(seconds):.1f} s)", flush=True)
+    print(
+        f"training time          {statistics.mean(seconds):.1f} s (from {min(seconds):.1f} to {max(seconds):.1f} s)",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

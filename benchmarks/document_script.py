@@ -1,7 +1,8 @@
-"""The document's training script as its author would run it, with a clock: PIL pictures, ToTensor, DataLoader, batch 100.
+"""The document's training script as its author would run it, with a clock: PIL, ToTensor, DataLoader, batch 100.
 
-torchvision's ``MNIST`` and ``ToTensor`` are written out below, operation for operation; the document's ``print`` of each shape is
-left out, which is to its advantage. Every 100 steps the clock stops, the test accuracy is taken, and the clock goes on.
+torchvision's ``MNIST`` and ``ToTensor`` are written out below, operation for operation; the document's ``print`` of
+each shape is left out, which is to its advantage. Every 100 steps the clock stops, the test accuracy is taken, and the
+clock goes on.
 
     python benchmarks/document_script.py FOLDER_WITH_THE_FOUR_FILES
 """
@@ -12,17 +13,17 @@ import time
 
 STARTED = time.perf_counter()
 
-import gzip  # noqa: E402  # the clock starts before the first import, as a user's does
-import json  # noqa: E402
-import sys  # noqa: E402
-from pathlib import Path  # noqa: E402
+import gzip  # the clock starts before the first import, as a user's does
+import json
+import sys
+from pathlib import Path
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from PIL import Image  # noqa: E402
-from torch import nn  # noqa: E402
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
 
-from shapeproof.models.document import FourStage  # noqa: E402
+from shapeproof.models.document import FourStage
 
 NUM_EPOCHS, BATCH_SIZE, LEARNING_RATE = 5, 100, 0.001
 
@@ -59,7 +60,8 @@ def accuracy(cnn: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> floa
     """Share of the test pictures told right, outside the clock."""
     cnn.eval()
     with torch.no_grad():
-        hits = sum(int((cnn(x).argmax(1) == y).sum()) for x, y in zip(images.split(1000), labels.split(1000), strict=True))
+        pairs = zip(images.split(1000), labels.split(1000), strict=True)
+        hits = sum(int((cnn(x).argmax(1) == y).sum()) for x, y in pairs)
     cnn.train()
     return hits / len(labels)
 

@@ -29,7 +29,7 @@ class Board:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise UsageError("--tensorboard needs TensorBoard: pip install 'shapeproof[tensorboard]'") from error
-        self.writer = SummaryWriter(str(path / FOLDER))  # type: ignore[no-untyped-call]
+        self.writer = SummaryWriter(str(path / FOLDER))
 
     def __call__(self, event: Event) -> None:
         """Write one event's figures."""
@@ -39,7 +39,7 @@ class Board:
             scalars["validation/accuracy"] = event.validation_accuracy
             scalars["validation/loss"] = event.validation_loss
         for name, value in scalars.items():
-            self.writer.add_scalar(name, value, event.step)  # type: ignore[no-untyped-call]
+            self.writer.add_scalar(name, value, event.step)
 
     def network(self, model: nn.Module, x: Tensor) -> None:
         """Write the graph of a model for an input ``x``; one that cannot be traced is passed over, saying so."""
@@ -48,9 +48,9 @@ class Board:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the tracer's advice on the user's own code
-                self.writer.add_graph(model, x)  # type: ignore[no-untyped-call]
+                self.writer.add_graph(model, x)
         except RuntimeError as error:
-            self.writer.add_text("graph", f"This model could not be traced: {error}")  # type: ignore[no-untyped-call]
+            self.writer.add_text("graph", f"This model could not be traced: {error}")
         finally:
             model.train(mode)
 
@@ -58,11 +58,11 @@ class Board:
         """Write the kernels of the first convolution as pictures, each stretched to the full range."""
         first = next((m for m in model.modules() if isinstance(m, nn.Conv2d)), None)
         if first is not None:
-            self.writer.add_images("first-layer filters", stretched(first.weight), step)  # type: ignore[no-untyped-call]
+            self.writer.add_images("first-layer filters", stretched(first.weight), step)
 
     def close(self) -> None:
         """Finish the files."""
-        self.writer.close()  # type: ignore[no-untyped-call]
+        self.writer.close()
 
 
 def stretched(kernels: Tensor) -> Tensor:
