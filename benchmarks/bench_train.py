@@ -3,9 +3,9 @@
     make bench-train
 
 Prints pictures a second, time to 98, 99, 99.4 and 99.5 % test accuracy with and without process start and data
-loading, the ratios, and the machine's measured matrix-multiplication peak with how near we come. shapeproof's rate falls
-to zero over each run, so its time to an accuracy is that of the shortest schedule, of those listed here, that reaches it;
-each is a process of its own.
+loading, the ratios, and the machine's measured matrix-multiplication peak with how near we come. shapeproof's rate
+falls to zero over each run, so its time to an accuracy is that of the shortest schedule, of those listed here, that
+reaches it; each is a process of its own.
 """
 
 from __future__ import annotations

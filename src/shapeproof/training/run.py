@@ -152,17 +152,15 @@ def put_weights(model: nn.Module, weights: dict[str, Tensor], source: Path) -> N
         UsageError: If they are another network's; says the first name or shape that differs.
     """
     own = model.state_dict()
-    for name in own:
-        if name not in weights:
-            raise UsageError(f"{source} is another network's: it has no {name!r}, which {type(model).__name__} needs")
-    for name, value in weights.items():
-        if name not in own:
-            raise UsageError(f"{source} is another network's: {type(model).__name__} has no {name!r}")
-        if own[name].shape != value.shape:
-            raise UsageError(
-                f"{source} is another network's: {name} is {tuple(value.shape)}, "
-                f"but {type(model).__name__} has {tuple(own[name].shape)}"
-            )
+    name = type(model).__name__
+    for key, value in own.items():
+        if key not in weights:
+            raise UsageError(f"{source} is another network's: it has no {key!r}, which {name} needs")
+        if value.shape != weights[key].shape:
+            shapes = f"{key} is {tuple(weights[key].shape)}, but {name} has {tuple(value.shape)}"
+            raise UsageError(f"{source} is another network's: {shapes}")
+    if extra := sorted(weights.keys() - own.keys()):
+        raise UsageError(f"{source} is another network's: {name} has no {extra[0]!r}")
     model.load_state_dict(weights)
 
 
