@@ -118,7 +118,33 @@ def full(rng):
     )
 
 
+def transposed(axes):
+    def make(rng):
+        groups, c, o = rng.choice([1, 2]), rng.randint(1, 2), rng.randint(1, 2)
+        x = torch.zeros(*shape(rng, 1, 1), groups * c + (rng.random() < 0.1), *(rng.randint(1, 5) for _ in range(axes)))
+        w = torch.zeros(groups * c, o, *(rng.randint(1, 4) for _ in range(axes)))
+        stride, padding, extra, dilation = rng.randint(1, 3), rng.randint(0, 2), rng.randint(0, 2), rng.randint(1, 2)
+        sizes = [
+            (h - 1) * stride - 2 * padding + dilation * (k - 1) + extra + 1
+            for h, k in zip(x.shape[2:], w.shape[2:], strict=True)
+        ]
+        if 0 in sizes:  # PyTorch's kernels differ on whether they refuse it
+            return make(rng)
+        fn = getattr(F, f"conv_transpose{axes}d")
+        return lambda a, b: fn(a, b, None, stride, padding, extra, groups, dilation), (x, w)
+
+    return make
+
+
+def pixel_shuffle(rng):
+    x = torch.zeros(*shape(rng, 0, 2), rng.choice([4, 8, 9, 5]), 2, 3)
+    r = rng.choice([2, 3])
+    return lambda t: F.pixel_shuffle(t, r), (x,)
+
+
 MAKERS = {
+    **{f"conv_transpose{n}d": transposed(n) for n in (1, 2, 3)},
+    "pixel_shuffle": pixel_shuffle,
     "getitem": getitem, "setitem": setitem, "flip": flip, "movedim": movedim, "attention": attention,
     "chunk": along(lambda rng, dim: (lambda n: lambda t: t.chunk(n, dim))(rng.randint(0, 4))),
     "split": along(lambda rng, dim: (lambda n: lambda t: t.split(n, dim))(rng.randint(0, 4))),
@@ -160,3 +186,14 @@ def test_rule_and_pytorch_agree(name):
             assert isinstance(expected, Exception), (name, case)
         verdicts.append(found.verdict)
     assert {"proved", "failed"} == set(verdicts)
+
+
+def test_interpolation_agrees_with_pytorch():
+    rng = random.Random(0)
+    for _ in range(CASES):
+        x = torch.zeros(1, 2, rng.randint(2, 9), rng.randint(2, 9))
+        kwargs = rng.choice(
+            [{"size": 5}, {"size": (3, 7)}, {"scale_factor": rng.choice([0.5, 1.5, 2, 2.7, (2.0, 1.3)])}]
+        )
+        found = sp.derive(lambda t, kwargs=kwargs: F.interpolate(t, **kwargs), x)
+        assert found.verdict == "proved"

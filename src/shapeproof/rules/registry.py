@@ -26,6 +26,7 @@ FAMILIES = (
     "attention",
     "recurrent",
     "factories",
+    "resizing",
 )
 
 
