@@ -34,14 +34,41 @@ def run(line, width="96"):
     )  # fmt: skip
 
 
+# its line numbers are those that the documents show
+NET = """from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 16, kernel_size=5, padding=2)
+        self.pool = nn.MaxPool2d(2)
+        self.fc = nn.Linear(7 * 7 * 16, 10)
+
+    def forward(self, x):
+        x = self.pool(self.conv(x))
+        return self.fc(x.view(x.size(0), -1))
+"""
+
+
 @pytest.mark.parametrize("line", sorted({line for text in TEXTS for line in commands(text)} - ELSEWHERE.keys()))
 def test_a_documented_command_works(line):
     done = run(line)
     assert done.returncode == 0, done.stderr
 
 
-def test_the_readmes_table_is_real_output():
-    shown = re.search(r"```console\n\$ (.*?)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+@pytest.mark.parametrize("text", TEXTS)
+def test_the_explanation_is_real_output(text, tmp_path):
+    shown = re.search(r"```text\n(.*?)```", (ROOT / text).read_text(), re.DOTALL)
+    (tmp_path / "net.py").write_text(NET)
+    done = run(f"shapeproof derive {tmp_path / 'net.py'}:Net --input N,1,28,28", "4000")
+    assert done.returncode == 1
+    assert " ".join(shown[1].split()) in " ".join(done.stdout.replace(f"{tmp_path}/", "").split())
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_the_table_is_real_output(text):
+    shown = re.search(r"```console\n\$ (.*?)\n(.*?)```", (ROOT / text).read_text(), re.DOTALL)
     assert run(shown[1]).stdout.strip() == shown[2].strip()
 
 
