@@ -68,10 +68,11 @@ def epoch_line(event: Event) -> str:
     """One line for an epoch: mean loss, accuracy, speed, time left."""
     held = event.validation_accuracy
     validation = "" if held is None else f", validation accuracy {100 * held:.2f} %"
+    # no step since the last line: there is no speed to tell
+    speed = f", {event.images_per_second:,.0f} images/s" if event.images_per_second else ""
     return (
         f"Epoch {event.epoch}/{event.epochs}: loss {event.loss:.4f}, "
-        f"accuracy {100 * event.accuracy:.2f} %{validation}, "
-        f"{event.images_per_second:,.0f} images/s, {clock(event.seconds_left)} left"
+        f"accuracy {100 * event.accuracy:.2f} %{validation}{speed}, {clock(event.seconds_left)} left"
     )
 
 

@@ -68,12 +68,10 @@ def train(
         DivergedError: If the loss becomes infinite or no number.
     """
     chosen = recipes.find(recipe)
-    plain = {"seed": seed, "validation": validation, "threads": threads, "device": device}
-    asked = _asked(model, data, more, checkpoint_seconds=checkpoint_seconds, **plain)
     screen = more.pop("screen", None) or Screen(quiet=quiet)
     root, overwrite = more.pop("data_root", None), more.pop("overwrite", False)
-    if more:
-        raise TypeError(f"train() got an unexpected argument {next(iter(more))!r}")
+    plain = {"seed": seed, "validation": validation, "threads": threads, "device": device}
+    asked = _asked(model, data, more, checkpoint_seconds=checkpoint_seconds, **plain)
     with _alone(asked) as world:
         made = _made(asked) if isinstance(model, str) else model
         found = _loaded(data, root, world)
@@ -107,6 +105,8 @@ def _asked(model: nn.Module | str, data: DataSet | str, more: dict[str, Any], **
         tensorboard=more.pop("tensorboard", False),
         **plain,
     )
+    if more:
+        raise TypeError(f"train() got an unexpected argument {next(iter(more))!r}")
     _check(asked)
     return asked
 
