@@ -198,3 +198,10 @@ def test_a_signal_to_the_command_leaves_a_usable_run(tmp_path, number, code):
     assert "Traceback" not in err
     assert load_file(tmp_path / "run" / "model.safetensors")
     assert status("evaluate", tmp_path / "run", "--json") == 0
+
+
+def test_training_does_not_load_the_compiler(tmp_path):
+    code = "import sys; from shapeproof.cli import main\ntry: main()\nfinally: print('torch._dynamo' in sys.modules)"
+    words = ["train", "two-stage", *TINY, "--recipe", "fast", "--quiet", "--output", str(tmp_path / "run")]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["False"], done.stderr

@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import nn
 
+import shapeproof as sp
 from shapeproof.errors import UsageError
 from shapeproof.training.distributed import launched_size
+from training_data import small, stripes
 from training_workers import together, train_small
 
 OPTIONS = {"optimiser": "adamw", "learning_rate": 0.01, "drop_last": False, "batch_size": 25}
@@ -118,3 +120,11 @@ def test_torchrun_trains_with_one_voice(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("test accuracy") == 1
     assert "2 processes" in done.stdout
+
+
+def test_a_launcher_that_started_one_process_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    run = sp.train(small(0), stripes(), "reference", output=tmp_path / "run", threads=1, quiet=False)
+    assert "accelerate has started one process" in capsys.readouterr().out
+    assert run.record["machine"]["processes"] == 1

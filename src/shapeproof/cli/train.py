@@ -120,10 +120,12 @@ def _outcome(options: Options) -> int:
 
 def _trained(options: Options) -> Run:
     from shapeproof.models.target import settings_of
+    from shapeproof.training import kernels
     from shapeproof.training.progress import Screen
     from shapeproof.training.run import read_record
     from shapeproof.training.train import resume, train
 
+    kernels.leave_compiler_unloaded()
     screen = Screen(quiet=options.quiet)
     if options.resume is not None:
         return resume(options.resume, data_root=options.data_root, screen=screen)

@@ -128,3 +128,16 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
     return bool(mallopt(mmap_threshold, 1 << 30) and mallopt(trim_threshold, (1 << 31) - 1))
+
+
+def leave_compiler_unloaded() -> None:
+    """Keep torch's optimisers from importing the compiler, which takes over a second and is not used.
+
+    Four methods of ``Optimizer`` are marked as not to be compiled, and on their first call import the compiler only to
+    say so. Saying it ourselves leaves nothing to import. For a process of our own only; where torch does it otherwise,
+    nothing happens.
+    """
+    for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
+        inner = getattr(getattr(torch.optim.Optimizer, name), "__wrapped__", None)
+        if inner is not None and not hasattr(inner, "__dynamo_disable"):
+            setattr(inner, "__dynamo_disable", inner)  # written out, Python would take the name for a private one

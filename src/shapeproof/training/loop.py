@@ -172,7 +172,7 @@ class Trainer:
         numbers = torch.stack([loss.detach().float(), hits.float(), wish])
         numbers = sum_gradients(self.parameters, numbers, self.world)
         for optimiser in self.optimisers:
-            optimiser.step()
+            optimisers.take_step(optimiser)
         self._average(step)
         return batch.count, numbers
 

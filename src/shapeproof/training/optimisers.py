@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -123,3 +124,12 @@ def set_rate(optimisers: list[torch.optim.Optimizer], factor: float) -> None:
         for group in optimiser.param_groups:
             peak = group.setdefault("initial_lr", group["lr"])
             group["lr"] = peak * factor
+
+
+@torch.no_grad()
+def take_step(optimiser: torch.optim.Optimizer) -> None:
+    """One step of an optimiser, without the wrappers that torch puts around it for its compiler and profiler.
+
+    The outermost imports the compiler at the first step, which takes over a second; the arithmetic is the innermost's.
+    """
+    inspect.unwrap(type(optimiser).step)(optimiser)

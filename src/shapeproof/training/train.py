@@ -78,7 +78,7 @@ def train(
         fit = fitted(made, found, chosen)
         path = Path(output) if output is not None else _default_output(asked, chosen)
         undo = session.new_folder(path, overwrite=overwrite) if world.leads else None
-        notes = [*fit.notes, *_noticed(found, screen, world)]
+        notes = [*fit.notes, *_launched(world), *_noticed(found, screen, world)]
         try:
             sitting = session.Session(
                 path, made, found, chosen, asked, fit.preparation, world, screen, callback, notes, {}
@@ -87,6 +87,13 @@ def train(
         finally:
             if undo:
                 undo()
+
+
+def _launched(world: World) -> list[str]:
+    """What a user should know who may have asked a launcher for several processes and got one."""
+    if world.size == 1 and "ACCELERATE_MIXED_PRECISION" in os.environ:
+        return ["accelerate has started one process (WORLD_SIZE is not set); torchrun --nproc-per-node N starts N"]
+    return []
 
 
 def _noticed(data: DataSet, screen: Screen, world: World) -> list[str]:
