@@ -7,8 +7,7 @@ import torch
 import torch.nn.functional as F
 
 import shapeproof as sp
-
-CASES = 200
+from agreement import CASES, assert_agreement
 
 
 def shape(rng, low, high, most=5):
@@ -164,28 +163,9 @@ MAKERS = {
 }  # fmt: skip
 
 
-def shapes(result):
-    return tuple(tuple(one.shape) for one in result) if isinstance(result, (tuple, list)) else tuple(result.shape)
-
-
 @pytest.mark.parametrize("name", MAKERS)
 def test_rule_and_pytorch_agree(name):
-    rng = random.Random(name)
-    verdicts = []
-    for case in range(CASES):
-        fn, tensors = MAKERS[name](rng)
-        try:
-            expected = shapes(fn(*tensors))
-        except (RuntimeError, ValueError, IndexError) as error:
-            expected = error
-        found = sp.derive(fn, *tensors)
-        assert found.verdict in ("proved", "failed"), (name, case, found.to_text(), expected)
-        if found.verdict == "proved":
-            assert found.output == expected, (name, case)
-        else:
-            assert isinstance(expected, Exception), (name, case)
-        verdicts.append(found.verdict)
-    assert {"proved", "failed"} == set(verdicts)
+    assert_agreement(name, MAKERS[name])
 
 
 def test_interpolation_agrees_with_pytorch():

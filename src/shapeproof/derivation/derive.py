@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten, tree_map
+from torch.utils._pytree import tree_map
 
 from shapeproof.capture.guard import Weights, same_randomness, untouched
 from shapeproof.capture.recorder import Call, Recorder, Trace, hooked, source_line
@@ -50,28 +50,20 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
     given = [spec for spec in (*specs, *named.values()) if spec]
     free = {name for spec in given for name in spec.letters} - given_sizes(given).keys()
 
-    def at(sizes: dict[str, int], keep: frozenset[str]) -> Derivation:
+    def pairs_at(sizes: dict[str, int], keep: frozenset[str] = frozenset()) -> tuple[list[Any], dict[str, Any]]:
         def made(spec: InputSpec | None, value: Any) -> Any:
             return (value, None) if spec is None else _tensor(spec, sizes, keep, model)
 
         args = [made(spec, value) for spec, value in zip(specs, inputs, strict=True)]
-        kwargs = {key: made(named[key], value) for key, value in keywords.items()}
+        return args, {key: made(named[key], value) for key, value in keywords.items()}
+
+    def at(sizes: dict[str, int], keep: frozenset[str]) -> Derivation:
         letters = {name: size for name, size in sizes.items() if name in keep}
-        return _derived(model, args, kwargs, letters, [_told(value) for value in (*inputs, *keywords.values())])
+        told = [_told(value) for value in (*inputs, *keywords.values())]
+        return _derived(model, *pairs_at(sizes, keep), letters, told)
 
     def again(pinned: dict[str, int]) -> Derivation:
         return _with_again(at({**base, **pinned}, frozenset(base) - pinned.keys()), again)
-
-    def pairs_at(sizes: dict[str, int]) -> tuple[list[Any], dict[str, Any]]:
-        args = [
-            _tensor(spec, sizes, frozenset(), model) if spec else (v, None)
-            for spec, v in zip(specs, inputs, strict=True)
-        ]
-        pairs = {
-            key: _tensor(spec, sizes, frozenset(), model) if spec else (keywords[key], None)
-            for key, spec in named.items()
-        }
-        return args, pairs
 
     def trace_at(sizes: dict[str, int]) -> Trace:
         return run(model, *pairs_at(sizes))[0]
@@ -312,8 +304,3 @@ def _unused(model: Any, called: set[int]) -> tuple[str, ...]:
         return ()
     leaves = [(path, m) for path, m in model.named_modules() if not list(m.children())]
     return tuple(path for path, m in leaves if path and id(m) not in called)
-
-
-def leaves_of(output: Any) -> list[Any]:
-    """The shapes in a nested output, in order."""
-    return [leaf for leaf in tree_flatten(output, is_leaf=lambda x: isinstance(x, tuple))[0] if leaf is not None]
