@@ -20,7 +20,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 from shapeproof.capture.guard import Weights
 from shapeproof.capture.naming import is_query, public_name
 from shapeproof.dims import Dim, Shape
-from shapeproof.dims.conditions import branch
+from shapeproof.dims.conditions import Condition, branch, collecting, note
 from shapeproof.dims.dim import watcher
 from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, rules, show
 
@@ -44,6 +44,7 @@ class Call:
         parents: indices of the calls whose results went in.
         parameters: ids of the parameters that went in.
         bytes_out: bytes of the result.
+        requires: the conditions with letters in them that the rule states.
     """
 
     op: str
@@ -57,6 +58,7 @@ class Call:
     parents: tuple[int, ...] = ()
     parameters: tuple[int, ...] = ()
     bytes_out: int = 0
+    requires: tuple[Condition, ...] = ()
 
 
 @dataclass
@@ -144,7 +146,11 @@ class Recorder(TorchFunctionMode):
         self, func: Callable[..., Any], name: str, writes: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         call = self._call(name, args, kwargs)
-        call.derived, call.violation = self._rule(name, writes, args, kwargs)
+        with collecting() as stated:
+            call.derived, call.violation = self._rule(name, writes, args, kwargs)
+        for condition in stated:
+            note(condition)
+        call.requires = tuple(stated)
         if writes:
             self._weights.about_to_write(kwargs.get("out", args[0] if args else None))
         self.trace.calls.append(call)

@@ -20,7 +20,7 @@ from shapeproof.derivation.free import checked, meeting
 from shapeproof.derivation.model import Cost, Derivation, Diagnosis, Step, Verdict
 from shapeproof.derivation.steps import steps_of
 from shapeproof.dims import Shape
-from shapeproof.dims.conditions import Condition, collecting
+from shapeproof.dims.conditions import collecting
 from shapeproof.errors import SpecError
 from shapeproof.rules.registry import Violation, show
 
@@ -111,13 +111,6 @@ def _first_that_runs(
     return tried[0]
 
 
-def _failed_condition(calls: list[Call]) -> list[Condition]:
-    """The condition with letters on which the last call failed, if that is why."""
-    violation = calls[-1].violation if calls else None
-    condition = violation.condition if violation else None
-    return [condition] if condition and condition.relation.letters else []
-
-
 def _with_again(derivation: Derivation, again: Callable[[dict[str, int]], Derivation]) -> Derivation:
     object.__setattr__(derivation, "_again", again)  # not part of the data: how to ask for other sizes
     return derivation
@@ -161,7 +154,7 @@ def _derived(model: Any, args: list[Any], kwargs: dict[str, Any], sizes: dict[st
         model=type(model).__name__ if isinstance(model, nn.Module) else getattr(model, "__name__", "function"),
         inputs=tuple(told),
         sizes=tuple(sizes.items()),
-        conditions=(*conditions, *_failed_condition(calls)),
+        conditions=tuple(dict.fromkeys((*conditions, *(steps[-1].requires if verdict == "failed" else ())))),
         diagnosis=diagnosis,
         unused=_unused(model, called),
     )

@@ -115,6 +115,7 @@ class Step:
         parents: indices of the steps whose results went in.
         windows: for sliding windows, one per spatial axis.
         notes: what should not be overlooked, such as a row that the floor drops.
+        requires: what this step requires of the letters.
     """
 
     index: int
@@ -132,6 +133,7 @@ class Step:
     parents: tuple[int, ...] = ()
     windows: tuple[Window, ...] = ()
     notes: tuple[str, ...] = ()
+    requires: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -240,6 +242,7 @@ def plain_shape(shape: Any) -> Any:
 def _step_dict(step: Step) -> dict[str, Any]:
     row = {k: v for k, v in vars(step).items() if k not in ("windows", "cost", "receptive_field")}
     row |= {key: plain_shape(row[key]) for key in ("inputs", "output", "derived", "parents", "notes")}
+    row["requires"] = [str(condition.relation) for condition in step.requires]
     row["cost"] = {k: plain_shape(v) for k, v in vars(step.cost).items()}
     seen = step.receptive_field
     row["receptive_field"] = None if seen is None else {k: list(v) for k, v in vars(seen).items()}

@@ -8,6 +8,7 @@ from shapeproof.capture.recorder import Call
 from shapeproof.derivation import field
 from shapeproof.derivation.model import Cost, ReceptiveField, Step, StepVerdict
 from shapeproof.dims import Dim
+from shapeproof.dims.conditions import Condition
 
 
 def steps_of(calls: list[Call], parameters: dict[int, tuple[int, int]]) -> tuple[Step, ...]:
@@ -37,7 +38,13 @@ def _step(index: int, call: Call, cost: Cost, seen: ReceptiveField | None) -> St
         verdict=verdict, cost=cost, receptive_field=seen, parents=call.parents,
         windows=derived.windows if derived else (),
         notes=derived.notes if derived else (),
+        requires=call.requires + _broken(call),
     )  # fmt: skip
+
+
+def _broken(call: Call) -> tuple[Condition, ...]:
+    condition = call.violation.condition if call.violation else None
+    return (condition,) if condition and condition.relation.letters else ()
 
 
 def with_letters(derived: Any, output: Any) -> Any:
