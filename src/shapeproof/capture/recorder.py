@@ -7,9 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from types import FrameType
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,46 +17,12 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from shapeproof.capture.guard import Weights
 from shapeproof.capture.naming import is_query, public_name
+from shapeproof.capture.source import source_line
+from shapeproof.capture.trace import Call, Trace
 from shapeproof.dims import Dim, Shape
-from shapeproof.dims.conditions import Condition, branch, collecting, note
+from shapeproof.dims.conditions import branch, collecting, note
 from shapeproof.dims.dim import watcher
 from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, rules, show
-
-_TORCH = str(Path(torch.__file__).parent)
-_HERE = str(Path(__file__).parent.parent)
-
-
-@dataclass
-class Call:
-    """One operation as it ran.
-
-    Attributes:
-        op: PyTorch's public name.
-        module: dotted path of the innermost module that was running.
-        source: ``file:line`` of the user's code, ``""`` where no user code is on the stack.
-        inputs: shapes of the tensors that went in, with letters.
-        output: shape PyTorch gave, nested as it came; ``None`` where it raised.
-        derived: what the rule says; ``None`` without a rule.
-        violation: the rule's condition that does not hold.
-        error: what PyTorch raised.
-        parents: indices of the calls whose results went in.
-        parameters: ids of the parameters that went in.
-        bytes_out: bytes of the result.
-        requires: the conditions with letters in them that the rule states.
-    """
-
-    op: str
-    module: str
-    source: str
-    inputs: tuple[Shape, ...]
-    output: Any = None
-    derived: Derived | None = None
-    violation: Violation | None = None
-    error: Exception | None = None
-    parents: tuple[int, ...] = ()
-    parameters: tuple[int, ...] = ()
-    bytes_out: int = 0
-    requires: tuple[Condition, ...] = ()
 
 
 @dataclass
@@ -68,15 +32,6 @@ class _Known:
     alive: weakref.ref[Tensor]
     shape: Shape
     maker: int | None
-
-
-@dataclass
-class Trace:
-    """Everything that one run showed."""
-
-    calls: list[Call] = field(default_factory=list)
-    output: Any = None
-    error: BaseException | None = None
 
 
 class Recorder(TorchFunctionMode):
@@ -252,22 +207,6 @@ def _paths(model: Any) -> dict[int, str]:
     if not isinstance(model, nn.Module):
         return {}
     return {id(module): path for path, module in model.named_modules()}
-
-
-def source_line(frame: FrameType | None) -> str:
-    """``file:line`` of the innermost frame that is neither torch's nor ours; ``""`` if there is none."""
-    while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith(_TORCH) and not _is_ours(name) and not name.startswith("<frozen"):
-            return f"{name}:{frame.f_lineno}"
-        if _is_ours(name) and "capture" in name and frame.f_code.co_name == "run":
-            return ""
-        frame = frame.f_back
-    return ""
-
-
-def _is_ours(name: str) -> bool:
-    return name.startswith(_HERE) and not name.startswith(str(Path(_HERE) / "models"))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from shapeproof.capture.recorder import Trace
+from shapeproof.capture.trace import Trace
 from shapeproof.derivation.domain import edges, solved
 from shapeproof.derivation.model import Derivation, ShapeWarning, Step
 from shapeproof.dims.dim import at

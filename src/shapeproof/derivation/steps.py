@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapeproof.capture.recorder import Call
+from shapeproof.capture.trace import Call
 from shapeproof.derivation import field
 from shapeproof.derivation.model import Cost, ReceptiveField, Step, StepVerdict
 from shapeproof.dims import Dim

@@ -11,7 +11,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from shapeproof.capture.naming import public_name
-from shapeproof.capture.recorder import source_line
+from shapeproof.capture.source import source_line
 from shapeproof.derivation.model import Step
 from shapeproof.diagnosis.edits import Edit, Setup
 from shapeproof.rules.registry import show

@@ -1,0 +1,52 @@
+"""What one run showed: every call of a tensor operation, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from shapeproof.dims import Shape
+from shapeproof.dims.conditions import Condition
+from shapeproof.rules.registry import Derived, Violation
+
+
+@dataclass
+class Call:
+    """One operation as it ran.
+
+    Attributes:
+        op: PyTorch's public name.
+        module: dotted path of the innermost module that was running.
+        source: ``file:line`` of the user's code, ``""`` where no user code is on the stack.
+        inputs: shapes of the tensors that went in, with letters.
+        output: shape PyTorch gave, nested as it came; ``None`` where it raised.
+        derived: what the rule says; ``None`` without a rule.
+        violation: the rule's condition that does not hold.
+        error: what PyTorch raised.
+        parents: indices of the calls whose results went in.
+        parameters: ids of the parameters that went in.
+        bytes_out: bytes of the result.
+        requires: the conditions with letters in them that the rule states.
+    """
+
+    op: str
+    module: str
+    source: str
+    inputs: tuple[Shape, ...]
+    output: Any = None
+    derived: Derived | None = None
+    violation: Violation | None = None
+    error: Exception | None = None
+    parents: tuple[int, ...] = ()
+    parameters: tuple[int, ...] = ()
+    bytes_out: int = 0
+    requires: tuple[Condition, ...] = ()
+
+
+@dataclass
+class Trace:
+    """Everything that one run showed."""
+
+    calls: list[Call] = field(default_factory=list)
+    output: Any = None
+    error: BaseException | None = None

@@ -1,0 +1,88 @@
+"""From one run to a derivation: steps, verdict, totals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from shapeproof.capture.refusal import python_failure
+from shapeproof.capture.run import run
+from shapeproof.capture.trace import Call
+from shapeproof.derivation.model import Cost, Derivation, Diagnosis, Step, Verdict
+from shapeproof.derivation.steps import steps_of
+from shapeproof.dims.conditions import collecting
+from shapeproof.rules.registry import Violation
+
+
+def derived(model: Any, args: list[Any], kwargs: dict[str, Any], sizes: dict[str, int], told: list[str]) -> Derivation:
+    """Run the model once on these pairs of value and shape, and make a derivation of what was seen.
+
+    Args:
+        model: the module or callable.
+        args: as for :func:`~shapeproof.capture.run.run`.
+        kwargs: likewise, by name.
+        sizes: the size at which each letter is tried.
+        told: the inputs as text.
+    """
+    with collecting() as conditions:
+        trace, called = run(model, args, kwargs)
+    failing = python_failure(trace)
+    calls = [*trace.calls, failing] if failing else trace.calls
+    steps = steps_of(calls, _parameter_sizes(model))
+    verdict = _verdict(steps)
+    diagnosis = _diagnosis(steps[-1], calls[-1], trace.error) if verdict == "failed" else None
+    return Derivation(
+        steps=steps,
+        verdict=verdict,
+        output=trace.output,
+        cost=_total(steps, model),
+        model=type(model).__name__ if isinstance(model, nn.Module) else getattr(model, "__name__", "function"),
+        inputs=tuple(told),
+        sizes=tuple(sizes.items()),
+        conditions=tuple(dict.fromkeys((*conditions, *(steps[-1].requires if verdict == "failed" else ())))),
+        diagnosis=diagnosis,
+        unused=_unused(model, called),
+    )
+
+
+def _verdict(steps: tuple[Step, ...]) -> Verdict:
+    kinds = {step.verdict for step in steps}
+    if "mismatch" in kinds:
+        return "mismatch"
+    if "failed" in kinds:
+        return "failed"
+    return "incomplete" if "unsupported" in kinds else "proved"
+
+
+def _diagnosis(step: Step, call: Call, error: BaseException | None) -> Diagnosis:
+    violation = call.violation or Violation("unsupported", "a call that PyTorch accepts", str(error).split("\n")[0])
+    where = f"{step.module or 'the model'} ({step.op})" + (f" at {step.source}" if step.source else "")
+    message = f"{where}: expected {violation.expected}, got {violation.got}"
+    return Diagnosis(violation.code, message, step, violation.expected, violation.got)
+
+
+def _parameter_sizes(model: Any) -> dict[int, tuple[int, int]]:
+    found = model.parameters() if isinstance(model, nn.Module) else ()
+    return {id(p): (p.numel(), p.numel() * p.element_size()) for p in found}
+
+
+def _total(steps: tuple[Step, ...], model: Any) -> Cost:
+    """Totals; MACs are unknown where one step's are."""
+    macs = [step.cost.macs for step in steps]
+    sizes = _parameter_sizes(model).values()
+    known = [m for m in macs if m is not None]
+    return Cost(
+        parameters=sum(n for n, _ in sizes),
+        macs=sum(known) if len(known) == len(macs) else None,
+        activation_bytes=sum(step.cost.activation_bytes for step in steps),
+        parameter_bytes=sum(size for _, size in sizes),
+    )
+
+
+def _unused(model: Any, called: set[int]) -> tuple[str, ...]:
+    """Paths of modules without children that the run never called."""
+    if not isinstance(model, nn.Module):
+        return ()
+    leaves = [(path, m) for path, m in model.named_modules() if not list(m.children())]
+    return tuple(path for path, m in leaves if path and id(m) not in called)

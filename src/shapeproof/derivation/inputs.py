@@ -1,0 +1,36 @@
+"""Inputs for a run: tensors made from specs, and how an input is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+
+from shapeproof.capture.spec import InputSpec
+from shapeproof.dims import Shape
+from shapeproof.rules.registry import show
+
+
+def told(value: Any) -> str:
+    """An input as text: a spec as it is, a tensor by its shape."""
+    if isinstance(value, str):
+        return value
+    shapes = tree_map(lambda leaf: show(tuple(leaf.shape)) if isinstance(leaf, Tensor) else leaf, value)
+    return str(shapes)
+
+
+def tensor_for(spec: InputSpec, sizes: dict[str, int], keep: frozenset[str], model: Any) -> tuple[Tensor, Shape]:
+    """A tensor for a spec, on the model's device, and its shape with the letters that stay free."""
+    entries = spec.shape(sizes)
+    shape = tuple(size if entry.name in keep else int(size) for entry, size in zip(spec.entries, entries, strict=True))
+    first = next(model.parameters(), None) if isinstance(model, nn.Module) else None
+    dtype: torch.dtype = getattr(torch, spec.dtype)
+    numbers = tuple(map(int, shape))
+    if dtype.is_floating_point or dtype.is_complex:
+        # values in general position, the same every time: a matrix of ones, say, could not be inverted
+        value = torch.rand(numbers, generator=torch.Generator().manual_seed(0), dtype=dtype, device="cpu")
+    else:
+        value = torch.zeros(numbers, dtype=dtype, device="cpu")
+    return value if first is None else value.to(first.device), shape
