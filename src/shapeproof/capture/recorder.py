@@ -17,8 +17,8 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from shapeproof.capture.guard import Weights
 from shapeproof.capture.naming import is_query, public_name
-from shapeproof.capture.source import source_line
-from shapeproof.capture.trace import Call, Trace
+from shapeproof.capture.source import source_line, user_spot
+from shapeproof.capture.trace import Call, Fed, Trace
 from shapeproof.dims import Dim, Shape
 from shapeproof.dims.conditions import branch, collecting, note
 from shapeproof.dims.dim import watcher
@@ -37,8 +37,11 @@ class _Known:
 class Recorder(TorchFunctionMode):
     """Answers questions about sizes with letters, and turns every other call into a :class:`Call`."""
 
-    def __init__(self, model: Any, weights: Weights) -> None:
-        """Watch ``model``; ``weights`` is told before anything is written into."""
+    def __init__(self, model: Any, weights: Weights, detailed: bool = False) -> None:
+        """Watch ``model``; ``weights`` is told before anything is written into.
+
+        With ``detailed``, each call keeps its arguments and where in the user's code it stood.
+        """
         super().__init__()
         self.trace = Trace()
         self._weights = weights
@@ -47,6 +50,7 @@ class Recorder(TorchFunctionMode):
         self._parameters = {id(p) for p in model.parameters()} if isinstance(model, nn.Module) else set()
         self._stack: list[str] = []
         self._thread = threading.get_ident()
+        self._detailed = detailed
 
     def know(self, tensor: Tensor, shape: Shape, maker: int | None = None) -> None:
         """Note the shape with letters of a tensor."""
@@ -101,6 +105,8 @@ class Recorder(TorchFunctionMode):
         self, func: Callable[..., Any], name: str, writes: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         call = self._call(name, args, kwargs)
+        if self._detailed:
+            call.given, call.spot = tree_map(self._fed, (args, kwargs)), user_spot(sys._getframe(2))
         with collecting() as stated:
             call.derived, call.violation = self._rule(name, writes, args, kwargs)
         for condition in stated:
@@ -154,6 +160,12 @@ class Recorder(TorchFunctionMode):
             return leaf
         strides = tuple(leaf.stride()) if leaf.layout == torch.strided else None
         return Operand(self.shape_of(leaf), str(leaf.dtype).removeprefix("torch."), strides)
+
+    def _fed(self, leaf: Any) -> Any:
+        if not isinstance(leaf, Tensor):
+            return leaf
+        known, seen = self._lookup(leaf), self._operand(leaf)
+        return Fed(seen.shape, seen.dtype, seen.stride, known.maker if known else None, id(leaf))
 
     def _note_result(self, call: Call, result: Any, args: Any = (), kwargs: Any = None) -> None:
         call.output = tree_map(lambda leaf: tuple(leaf.shape) if isinstance(leaf, Tensor) else None, result)

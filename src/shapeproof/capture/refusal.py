@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import linecache
 import traceback
+from pathlib import Path
 
 from torch import Tensor, nn
 
-from shapeproof.capture.source import source_line
+from shapeproof.capture.source import is_ours, source_line
 from shapeproof.capture.trace import Call, Trace
 from shapeproof.rules.registry import Violation
+
+_TABLES = ("embedding", "cross_entropy", "nll_loss")  # an index beyond the table, or beyond the classes
+_LAYERS = Path(nn.modules.__file__).parent
 
 
 def about_shapes(trace: Trace, error: Exception) -> bool:
     """Whether an exception is a shape error, judged from the call and the place, never from the message."""
+    refusals = (RuntimeError, ValueError, IndexError, AssertionError)  # attention asserts its sizes
     last = trace.calls[-1] if trace.calls else None
     if last is not None and last.error is error:
-        if last.violation is not None:
+        if last.violation is not None or (last.op in _TABLES and isinstance(error, IndexError)):
             return True
-        refusals = (RuntimeError, ValueError, IndexError, AssertionError)  # attention asserts its sizes
         return last.derived is None and isinstance(error, refusals)
-    return isinstance(error, (ValueError, RuntimeError, AssertionError)) and _reads_sizes(error)
+    return isinstance(error, refusals) and _reads_sizes(error)
 
 
 def _reads_sizes(error: Exception) -> bool:
-    """Whether the line that raised, or the test just above a ``raise``, speaks of a tensor's sizes."""
-    frames = traceback.extract_tb(error.__traceback__)
+    """Whether a layer of PyTorch's own raised, or a line, or the test above its ``raise``, that speaks of sizes."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not is_ours(frame.filename)]
     if not frames:
         return False
     last = frames[-1]
+    if Path(last.filename).parent == _LAYERS:
+        return True
     number = last.lineno or 1
     lines = [linecache.getline(last.filename, n) for n in range(max(1, number - 3), number + 1)]
     text = lines[-1] if "raise" not in lines[-1] else "".join(lines)

@@ -15,13 +15,14 @@ from shapeproof.capture.trace import Trace
 from shapeproof.dims import Shape
 
 
-def run(model: Any, args: list[Any], kwargs: dict[str, Any]) -> tuple[Trace, set[int]]:
+def run(model: Any, args: list[Any], kwargs: dict[str, Any], detailed: bool = False) -> tuple[Trace, set[int]]:
     """Run the model once under watch, and leave it as it was.
 
     Args:
         model: the module or callable.
         args: pairs of value and shape with letters; the shape is ``None`` for what the user gave as it is.
         kwargs: likewise, by name.
+        detailed: whether each call keeps its arguments and its place in the user's code.
 
     Returns:
         What was seen, and the ids of the modules that were called.
@@ -30,7 +31,7 @@ def run(model: Any, args: list[Any], kwargs: dict[str, Any]) -> tuple[Trace, set
         BaseException: what the model raised, where it has nothing to do with shapes.
     """
     weights = Weights(model)
-    recorder = Recorder(model, weights)
+    recorder = Recorder(model, weights, detailed)
     called: set[int] = set()
 
     def noting(module: nn.Module, inputs: Any) -> None:

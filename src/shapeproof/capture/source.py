@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 
 import torch
 
@@ -14,15 +14,32 @@ _HERE = str(Path(__file__).parent.parent) + os.sep
 
 def source_line(frame: FrameType | None) -> str:
     """``file:line`` of the innermost frame that is neither torch's nor ours; ``""`` if there is none."""
+    found = _innermost(frame)
+    return f"{found.f_code.co_filename}:{found.f_lineno}" if found else ""
+
+
+def user_spot(frame: FrameType | None) -> tuple[CodeType, int] | None:
+    """The code of that frame, and the instruction that it is at."""
+    found = _innermost(frame)
+    return (found.f_code, found.f_lasti) if found else None
+
+
+def is_users(name: str) -> bool:
+    """Whether a file's code is the user's: neither torch's nor ours."""
+    return not name.startswith(_TORCH) and not is_ours(name) and not name.startswith("<frozen")
+
+
+def _innermost(frame: FrameType | None) -> FrameType | None:
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith(_TORCH) and not _is_ours(name) and not name.startswith("<frozen"):
-            return f"{name}:{frame.f_lineno}"
-        if _is_ours(name) and "capture" in name and frame.f_code.co_name == "run":
-            return ""
+        if is_users(name):
+            return frame
+        if is_ours(name) and frame.f_code.co_name == "run":
+            return None
         frame = frame.f_back
-    return ""
+    return None
 
 
-def _is_ours(name: str) -> bool:
+def is_ours(name: str) -> bool:
+    """Whether a file is part of this package, the built-in models apart."""
     return name.startswith(_HERE) and not name.startswith(_HERE + "models")

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any
 
 from shapeproof.dims import Shape
 from shapeproof.dims.conditions import Condition
-from shapeproof.rules.registry import Derived, Violation
+from shapeproof.rules.registry import Derived, Operand, Violation
+
+
+@dataclass(frozen=True)
+class Fed(Operand):
+    """A tensor as it went into a call: besides its shape, which call made it, and its id while it lived."""
+
+    maker: int | None = None
+    identity: int = 0
 
 
 @dataclass
@@ -27,6 +36,8 @@ class Call:
         parameters: ids of the parameters that went in.
         bytes_out: bytes of the result.
         requires: the conditions with letters in them that the rule states.
+        given: the arguments as they were passed, each tensor as a :class:`Fed`; kept only where it is asked for.
+        spot: code and instruction of the user's line, likewise.
     """
 
     op: str
@@ -41,6 +52,8 @@ class Call:
     parameters: tuple[int, ...] = ()
     bytes_out: int = 0
     requires: tuple[Condition, ...] = ()
+    given: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+    spot: tuple[CodeType, int] | None = None
 
 
 @dataclass
