@@ -118,7 +118,7 @@ class Recorder(TorchFunctionMode):
         try:
             result = func(*args, **kwargs)
         except Exception as error:
-            call.error = error
+            call.error, call.refused = error, (func, args, kwargs)
             raise
         self._note_result(call, result, args, kwargs)
         return result

@@ -7,6 +7,7 @@ import traceback
 from pathlib import Path
 
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from shapeproof.capture.source import is_ours, source_line
 from shapeproof.capture.trace import Call, Trace
@@ -23,8 +24,21 @@ def about_shapes(trace: Trace, error: Exception) -> bool:
     if last is not None and last.error is error:
         if last.violation is not None or (last.op in _TABLES and isinstance(error, IndexError)):
             return True
-        return last.derived is None and isinstance(error, refusals)
-    return isinstance(error, refusals) and _reads_sizes(error)
+        return last.derived is None and isinstance(error, refusals) and _refused_without_values(last)
+    unwritten = isinstance(error, NotImplementedError)  # a forward of another name, say
+    return isinstance(error, refusals) and not unwritten and _reads_sizes(error)
+
+
+def _refused_without_values(call: Call) -> bool:
+    """Whether PyTorch refuses the call on tensors of these sizes that have no values: no value can be the reason."""
+    assert call.refused is not None
+    func, args, kwargs = call.refused
+    args, kwargs = tree_map(lambda leaf: leaf.detach().to("meta") if isinstance(leaf, Tensor) else leaf, (args, kwargs))
+    try:
+        func(*args, **kwargs)
+    except Exception:  # noqa: BLE001  # refused again; what has no such form is taken to be about sizes
+        return True
+    return False
 
 
 def _reads_sizes(error: Exception) -> bool:
@@ -33,11 +47,11 @@ def _reads_sizes(error: Exception) -> bool:
     if not frames:
         return False
     last = frames[-1]
-    if Path(last.filename).parent == _LAYERS:
-        return True
     number = last.lineno or 1
     lines = [linecache.getline(last.filename, n) for n in range(max(1, number - 3), number + 1)]
     text = lines[-1] if "raise" not in lines[-1] else "".join(lines)
+    if Path(last.filename).parent == _LAYERS:
+        return not any(word in text for word in ("dtype", "device"))
     return any(word in text for word in (".shape", ".size(", ".dim()", ".ndim", ".numel("))
 
 

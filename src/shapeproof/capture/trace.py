@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -38,6 +39,7 @@ class Call:
         requires: the conditions with letters in them that the rule states.
         given: the arguments as they were passed, each tensor as a :class:`Fed`; kept only where it is asked for.
         spot: code and instruction of the user's line, likewise.
+        refused: of a call that raised, the function and its arguments.
     """
 
     op: str
@@ -54,6 +56,7 @@ class Call:
     requires: tuple[Condition, ...] = ()
     given: tuple[tuple[Any, ...], dict[str, Any]] | None = None
     spot: tuple[CodeType, int] | None = None
+    refused: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None = None
 
 
 @dataclass

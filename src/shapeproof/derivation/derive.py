@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -68,6 +68,24 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
     if found.verdict == "failed":
         found = _explained(model, found, *pairs_at(base))
     return _with_again(found, again)
+
+
+def derive_call(model: nn.Module | Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Derivation:
+    """Derive one call exactly as it was made: every argument is passed on as it is, texts and numbers too.
+
+    Args:
+        model: as for :func:`derive`.
+        args: its positional arguments; tensors in them are copied.
+        kwargs: its keyword arguments, likewise.
+
+    Raises:
+        Exception: one of the model's own that has nothing to do with shapes passes through.
+    """
+    positional = [(value, None) for value in args]
+    named = {key: (value, None) for key, value in kwargs.items()}
+    said = [*map(told, args), *(f"{key}={told(value)}" for key, value in kwargs.items())]
+    found = derived(model, positional, named, {}, said)
+    return _explained(model, found, positional, named) if found.verdict == "failed" else found
 
 
 def _explained(model: Any, found: Derivation, args: list[Any], kwargs: dict[str, Any]) -> Derivation:

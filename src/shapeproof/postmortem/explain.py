@@ -1,0 +1,160 @@
+"""From an exception to its explanation: the call derived again, quietly and on copies, and put into words."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from shapeproof.derivation.derive import derive_call
+from shapeproof.derivation.model import Derivation
+from shapeproof.postmortem.backward import in_backward
+from shapeproof.postmortem.calls import Candidate, candidates
+from shapeproof.postmortem.frames import Moment, moments, statement_names, user_moment
+from shapeproof.rules.registry import show
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the user's code that the error passed through.
+
+    Attributes:
+        place: ``file:line``.
+        function: the function that it stands in; ``"<module>"`` at the top of a file.
+        text: the line itself.
+        shapes: what the names in it stood for at that moment, as ``name (sizes)``.
+    """
+
+    place: str
+    function: str
+    text: str
+    shapes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What can be told of a shape error after the fact.
+
+    Attributes:
+        lines: the user's failing line first, then the lines that led to it, up to the call that was derived again.
+        derivation: that call derived; ``None`` where a word is all there is to say.
+        word: that word: for an error in the backward pass, say.
+        lost: what the frames no longer held.
+    """
+
+    lines: tuple[Line, ...]
+    derivation: Derivation | None
+    word: str = ""
+    lost: tuple[str, ...] = ()
+
+
+def explained(error: BaseException) -> Explanation | None:
+    """Explain a shape error; ``None`` for any other, judged by deriving its call again, never by its message."""
+    for link in _links(error):
+        found = _explained(link)
+        if found is not None:
+            return found
+    return None
+
+
+def _links(error: BaseException) -> Iterator[BaseException]:
+    """An exception and those that led to it; of a group, each."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        link = waiting.pop(0)
+        if id(link) in seen or not isinstance(link, Exception):
+            continue
+        seen.add(id(link))
+        yield link
+        if isinstance(link, ExceptionGroup):
+            waiting += link.exceptions
+        before = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+        waiting += [before] if before else []
+
+
+def _explained(error: BaseException) -> Explanation | None:
+    stack = moments(error.__traceback__)
+    if not any(moment.torchs or _holds_tensors(moment) for moment in stack):
+        return None
+    word = in_backward(stack)
+    if word:
+        return Explanation(_lines(stack, 0), None, word)
+    lost: list[str] = []
+    for candidate in candidates(stack, lost):
+        derivation = _again(candidate)
+        if derivation is not None:
+            return Explanation(_lines(stack, candidate.depth), derivation, lost=tuple(lost))
+    return None
+
+
+def _holds_tensors(moment: Moment) -> bool:
+    return any(isinstance(value, Tensor) for value in moment.frame.f_locals.values())
+
+
+def _again(candidate: Candidate) -> Derivation | None:
+    """The call derived again; ``None`` where it does not fail on its shapes."""
+    try:
+        with quiet():
+            found = derive_call(candidate.callee, candidate.args, candidate.kwargs)
+    except Exception:  # noqa: BLE001  # what has nothing to do with shapes, or cannot be run again
+        return None
+    return found if found.verdict == "failed" else None
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Let the user's code run again without a word: nothing printed, logged or warned a second time."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with (
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _lines(stack: list[Moment], depth: int) -> tuple[Line, ...]:
+    """The failing line, and the user's line that made the call at ``depth``, if that is another."""
+    failing = user_moment(stack)
+    around = [moment for moment in stack[: depth + 1] if moment.users]
+    chosen = [failing, *(around[-1:] if around and around[-1] is not failing else [])]
+    return tuple(map(_line, chosen))
+
+
+def _line(moment: Moment) -> Line:
+    place = f"{moment.file}:{moment.line}"
+    return Line(place, moment.code.co_qualname, moment.text, tuple(_shapes(moment)))
+
+
+def _shapes(moment: Moment) -> Iterator[str]:
+    """The names that the statement reads and that stand for tensors, or for a few of them, with their sizes."""
+    names = moment.names
+    for text in statement_names(moment):
+        value = _value(text, names)
+        if isinstance(value, Tensor):
+            yield f"{text} {show(tuple(value.shape))}"
+        elif isinstance(value, (list, tuple)) and 0 < len(value) <= 8 and all(isinstance(v, Tensor) for v in value):
+            yield f"{text} [{', '.join(show(tuple(v.shape)) for v in value)}]"
+
+
+def _value(text: str, names: Mapping[str, object]) -> object:
+    """What a dotted name stands for, read without running anything of the user's."""
+    first, *rest = text.split(".")
+    value = names.get(first)
+    for part in rest:
+        held = getattr(value, "__dict__", {}) if not isinstance(value, type(sys)) else {}
+        inner = [held.get(kind, {}) for kind in ("_parameters", "_buffers")]
+        value = held.get(part, next((group[part] for group in inner if part in group), None))
+    return value
