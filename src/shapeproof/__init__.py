@@ -16,6 +16,7 @@ _EXPORTS = {
     "DomainError": "shapeproof.errors",
     "UsageError": "shapeproof.errors",
     "ShapeproofError": "shapeproof.errors",
+    "ValuesError": "shapeproof.errors",
     "derive": "shapeproof.derivation.derive",
     "Derivation": "shapeproof.derivation.model",
     "Step": "shapeproof.derivation.model",

@@ -17,3 +17,7 @@ class SpecError(UsageError, ValueError):
 
 class DomainError(ShapeproofError, ValueError):
     """Sizes were asked for that lie outside the sizes for which the model runs."""
+
+
+class ValuesError(UsageError):
+    """A model without values, on the meta device, asks for some: only a run on real tensors can tell its shapes."""

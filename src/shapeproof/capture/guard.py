@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 
 def _containers(value: Any) -> Any:
@@ -48,8 +49,8 @@ def untouched(model: Any) -> Iterator[None]:
 
 def _copied(buffer: Tensor | None, copies: dict[int, Tensor]) -> Tensor | None:
     """One copy for each buffer, so that a buffer shared by two modules stays shared."""
-    if buffer is None:
-        return None
+    if buffer is None or is_lazy(buffer):
+        return buffer
     if id(buffer) not in copies:
         copies[id(buffer)] = buffer.detach().clone()
     return copies[id(buffer)]
@@ -60,8 +61,8 @@ def same_randomness() -> Iterator[None]:
     """Put the random state of torch (every device in use), Python and numpy back when the block ends."""
     state, python = torch.get_rng_state(), random.getstate()
     devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None  # type: ignore[no-untyped-call]
-    numpy = sys.modules.get("numpy")
-    drawn = numpy.random.get_state() if numpy else None
+    numpy = sys.modules.get("numpy.random")  # where nobody has loaded it yet, nobody has drawn from it
+    drawn = numpy.get_state() if numpy else None
     try:
         yield
     finally:
@@ -70,7 +71,7 @@ def same_randomness() -> Iterator[None]:
         if devices is not None:
             torch.cuda.set_rng_state_all(devices)
         if numpy:
-            numpy.random.set_state(drawn)
+            numpy.set_state(drawn)
 
 
 class Weights:
@@ -79,7 +80,9 @@ class Weights:
     def __init__(self, model: Any) -> None:
         """Watch the parameters of a module; of any other callable there is nothing to watch."""
         found = model.parameters() if isinstance(model, nn.Module) else ()
-        self._storages = {p.untyped_storage().data_ptr(): p for p in found if p.device.type != "meta"}
+        self._storages = {
+            p.untyped_storage().data_ptr(): p for p in found if p.device.type != "meta" and not is_lazy(p)
+        }
         self._kept: dict[int, Tensor] = {}
 
     def about_to_write(self, target: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -144,3 +145,10 @@ def is_query(func: Callable[..., Any], name: str) -> bool:
     if raw in ("float", "int", "bool"):
         return False
     return raw == "__set__" or name in QUERIES
+
+
+@functools.lru_cache(maxsize=4096)
+def named(func: Callable[..., Any]) -> tuple[str, bool, bool]:
+    """:func:`public_name` and :func:`is_query` of a function, looked up once."""
+    name, inplace = public_name(func)
+    return name, inplace, is_query(func, name)

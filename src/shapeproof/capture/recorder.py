@@ -7,22 +7,25 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_flatten, tree_map
 
+from shapeproof.capture.effort import Effort
 from shapeproof.capture.guard import Weights
-from shapeproof.capture.naming import is_query, public_name
+from shapeproof.capture.naming import named
+from shapeproof.capture.nesting import mapped, tensors
+from shapeproof.capture.shadow import READS, Shadows, moved
 from shapeproof.capture.source import source_line, user_spot
-from shapeproof.capture.trace import Call, Fed, Trace
-from shapeproof.dims import Dim, Shape
+from shapeproof.capture.trace import Call, Fed, Manner, Trace
+from shapeproof.dims import Dim, Shape, product
 from shapeproof.dims.conditions import branch, collecting, note
 from shapeproof.dims.dim import watcher
-from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, rules, show
+from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, rules, show, sizes_in
 
 
 @dataclass
@@ -37,20 +40,31 @@ class _Known:
 class Recorder(TorchFunctionMode):
     """Answers questions about sizes with letters, and turns every other call into a :class:`Call`."""
 
-    def __init__(self, model: Any, weights: Weights, detailed: bool = False) -> None:
-        """Watch ``model``; ``weights`` is told before anything is written into.
+    def __init__(
+        self, model: Any, weights: Weights, effort: Effort | None = None, alone: str = "", detailed: bool = False
+    ) -> None:
+        """Watch ``model``.
 
-        With ``detailed``, each call keeps its arguments and where in the user's code it stood.
+        Args:
+            model: whose modules and parameters the calls are told by.
+            weights: is told before anything is written into.
+            effort: is told before each call, and may stop the run; ``None`` for no limit.
+            alone: why the run is made on shapes alone; ``""`` for a run on real tensors.
+            detailed: whether each call keeps its arguments and where in the user's code it stood.
         """
         super().__init__()
-        self.trace = Trace()
+        self.trace = Trace(manner=Manner(alone))
         self._weights = weights
+        self._effort = effort
         self._known: dict[int, _Known] = {}
         self._paths = _paths(model)
         self._parameters = {id(p) for p in model.parameters()} if isinstance(model, nn.Module) else set()
+        self._shadows = Shadows(model, self._parameters) if alone else None
+        self._called: set[int] = set()
         self._stack: list[str] = []
         self._thread = threading.get_ident()
         self._detailed = detailed
+        self._rules = rules()
 
     def know(self, tensor: Tensor, shape: Shape, maker: int | None = None) -> None:
         """Note the shape with letters of a tensor."""
@@ -58,8 +72,9 @@ class Recorder(TorchFunctionMode):
 
     def shape_of(self, tensor: Tensor) -> Shape:
         """The shape of a tensor, with the letters that are known of it."""
-        known = self._lookup(tensor)
-        return known.shape if known and tuple(map(int, known.shape)) == tuple(tensor.shape) else tuple(tensor.shape)
+        known, shape = self._lookup(tensor), tuple(tensor.shape)
+        # as plain numbers: a letter's own comparison would be told as the model's
+        return known.shape if known and tuple(map(int, known.shape)) == shape else shape
 
     def _lookup(self, tensor: Tensor) -> _Known | None:
         known = self._known.get(id(tensor))
@@ -76,17 +91,20 @@ class Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         if threading.get_ident() != self._thread:
             return func(*args, **kwargs)
-        name, inplace = public_name(func)
+        name, inplace, asks = named(func)
         token = watcher.set(None)  # comparisons from here on are ours and PyTorch's, not the model's
         try:
-            if is_query(func, name):
+            if asks:
                 return self._answer(func, name, args, kwargs)
             return self._step(func, name, inplace or kwargs.get("out") is not None or name == "setitem", args, kwargs)
         finally:
             watcher.reset(token)
 
     def _answer(self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self._mind_values(name, args)
         result = func(*args, **kwargs)
+        if self._shadows and args and getattr(args[0], "is_meta", False):
+            result = self._shadows.answer(name, result)
         if name not in ("shape", "size", "numel", "nelement") or not isinstance(args[0], Tensor):
             return result
         known = self.shape_of(args[0])
@@ -95,69 +113,80 @@ class Recorder(TorchFunctionMode):
         if isinstance(result, torch.Size):
             return torch.Size(known)
         if name in ("numel", "nelement"):
-            total = 1
-            for size in known:
-                total = size * total if isinstance(size, Dim) else total * size
-            return total
+            return product(known)
         return known[args[1] if len(args) > 1 else kwargs["dim"]]
+
+    def _mind_values(self, name: str, args: tuple[Any, ...]) -> None:
+        """Note that a tensor without values is asked for them: PyTorch refuses, and the run is of no use."""
+        if self._shadows and name in READS and args and getattr(args[0], "is_meta", False):
+            self._needs_values(name, source_line(sys._getframe(3)))
+
+    def _needs_values(self, name: str, source: str) -> None:
+        if not self.trace.manner.values:
+            self.trace.manner = replace(self.trace.manner, values=f"{name} at {source}" if source else name)
 
     def _step(
         self, func: Callable[..., Any], name: str, writes: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         call = self._call(name, args, kwargs)
         if self._detailed:
-            call.given, call.spot = tree_map(self._fed, (args, kwargs)), user_spot(sys._getframe(2))
+            call.given, call.spot = mapped(self._fed, (args, kwargs)), user_spot(sys._getframe(2))
         with collecting() as stated:
-            call.derived, call.violation = self._rule(name, writes, args, kwargs)
+            self._ask_rule(call, writes, args, kwargs)
         for condition in stated:
             note(condition)
         call.requires = tuple(stated)
-        if writes:
-            self._weights.about_to_write(kwargs.get("out", args[0] if args else None))
+        if self._effort:
+            self._effort.about_to_do(call)
         self.trace.calls.append(call)
+        if self._shadows:
+            args, kwargs = moved(name, args, kwargs) or self._shadows.instead(name, args, kwargs, call.derived)
+        elif writes:
+            self._weights.about_to_write(kwargs.get("out", args[0] if args else None))
         try:
             result = func(*args, **kwargs)
         except Exception as error:
             call.error, call.refused = error, (func, args, kwargs)
+            if self._shadows and call.violation is None:
+                self._needs_values(name, call.source)
             raise
         self._note_result(call, result, args, kwargs)
         return result
 
     def _call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-        tensors = [leaf for leaf in tree_flatten((args, kwargs))[0] if isinstance(leaf, Tensor)]
-        parents = {known.maker for t in tensors if (known := self._lookup(t)) and known.maker is not None}
+        given = list(tensors((args, kwargs)))
+        parents = {known.maker for t in given if (known := self._lookup(t)) and known.maker is not None}
         return Call(
             op=name,
             module=self._stack[-1] if self._stack else "",
             source=source_line(sys._getframe(3)),
-            inputs=tuple(self.shape_of(t) for t in tensors),
+            inputs=tuple(map(self.shape_of, given)),
             parents=tuple(sorted(parents)),
-            parameters=tuple(id(t) for t in tensors if id(t) in self._parameters),
+            parameters=tuple(id(t) for t in given if id(t) in self._parameters),
         )
 
-    def _rule(
-        self, name: str, writes: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Derived | None, Violation | None]:
-        known = rules().get(name)
+    def _ask_rule(self, call: Call, writes: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """What the rule says of a call: a shape, or what does not hold; nothing where there is no rule."""
+        known = self._rules.get(call.op)
         if known is None:
-            return None, None
-        named = {key: value for key, value in kwargs.items() if key != "out"}
-        given, keywords = tree_map(self._operand, (args, named))
-        if keywords.keys() & {"self"}:
+            return
+        given, keywords = mapped(self._operand, (args, kwargs))
+        keywords.pop("out", None)
+        if "self" in keywords:
             keywords["input"] = keywords.pop("self")
         try:
             derived = known.function(*given, **keywords)
             if writes and given and isinstance(given[0], Operand) and "out" not in kwargs:
                 _check_written(given[0], derived)
+            call.derived = derived
         except Violation as violation:
-            return None, violation
+            call.violation = violation
         except Unsupported:
-            return None, None
-        return derived, None
+            return
+        except Exception as error:  # noqa: BLE001  # a form of the call that the rule cannot read: it has no say
+            call.trouble = f"the rule cannot read this call ({type(error).__name__}: {error})"
 
-    def _operand(self, leaf: Any) -> Any:
-        if not isinstance(leaf, Tensor):
-            return leaf
+    def _operand(self, leaf: Tensor) -> Operand:
         strides = tuple(leaf.stride()) if leaf.layout == torch.strided else None
         return Operand(self.shape_of(leaf), str(leaf.dtype).removeprefix("torch."), strides)
 
@@ -168,12 +197,12 @@ class Recorder(TorchFunctionMode):
         return Fed(seen.shape, seen.dtype, seen.stride, known.maker if known else None, id(leaf))
 
     def _note_result(self, call: Call, result: Any, args: Any = (), kwargs: Any = None) -> None:
-        call.output = tree_map(lambda leaf: tuple(leaf.shape) if isinstance(leaf, Tensor) else None, result)
-        leaves = [leaf for leaf in tree_flatten(result)[0] if isinstance(leaf, Tensor)]
-        shapes = _flat_shapes(call.derived.shape) if call.derived else []
+        call.output = mapped_sizes(result)
+        leaves = list(tensors(result))
+        shapes = sizes_in(call.derived.shape) if call.derived else []
         agree = [tuple(map(int, s)) for s in shapes] == [tuple(leaf.shape) for leaf in leaves]
         index = len(self.trace.calls) - 1
-        old = {_memory(leaf) for leaf in tree_flatten((args, kwargs))[0] if isinstance(leaf, Tensor)}
+        old = {_memory(leaf) for leaf in tensors((args, kwargs))}
         for place, leaf in enumerate(leaves):
             self.know(leaf, shapes[place] if agree else tuple(leaf.shape), index)
             call.bytes_out += 0 if _memory(leaf) in old else leaf.numel() * leaf.element_size()
@@ -181,10 +210,11 @@ class Recorder(TorchFunctionMode):
     def enter(self, module: nn.Module, args: Any) -> None:
         """A module begins: note where we are. What PyTorch's own code asks of sizes is then answered as usual."""
         if threading.get_ident() == self._thread:
+            self._called.add(id(module))
             self._stack.append(self._paths.get(id(module), self._stack[-1] if self._stack else ""))
 
     def leave(self, module: nn.Module, args: Any, output: Any) -> None:
-        """A module ends; one that ran outside Python leaves a call without a rule."""
+        """A module ends, by an exception too; one that ran outside Python leaves a call without a rule."""
         if threading.get_ident() != self._thread:
             return
         if isinstance(module, torch.jit.ScriptModule) and output is not None:
@@ -193,10 +223,30 @@ class Recorder(TorchFunctionMode):
             self._note_result(call, output, args)
         self._stack.pop()
 
+    def finish(self, model: Any) -> None:
+        """The run is over: note what is to be said of the model itself, which lazy layers have made by now."""
+        if isinstance(model, nn.Module):
+            sized = [p for p in model.parameters() if not is_lazy(p)]
+            self.trace.parameters = {id(p): (p.numel(), p.numel() * p.element_size()) for p in sized}
+            leaves = [(path, m) for path, m in model.named_modules() if not any(True for _ in m.children())]
+            self.trace.unused = tuple(path for path, m in leaves if path and id(m) not in self._called)
+
+
+def mapped_sizes(result: Any) -> Any:
+    """The shapes of a call's results, nested as they came; ``None`` for what is no tensor."""
+    if isinstance(result, Tensor):
+        return tuple(result.shape)
+    if isinstance(result, (tuple, list)):
+        return type(result)([mapped_sizes(part) for part in result])
+    return None
+
 
 def _memory(tensor: Tensor) -> int:
     """Which memory a tensor lies in; a view lies in that of the tensor it looks at."""
-    return tensor.untyped_storage()._cdata if tensor.layout == torch.strided else id(tensor)
+    try:
+        return int(tensor.untyped_storage()._cdata)
+    except (RuntimeError, NotImplementedError):  # sparse ones, and those inside of vmap, have none of their own
+        return id(tensor)
 
 
 def _check_written(target: Operand, derived: Derived) -> None:
@@ -205,13 +255,6 @@ def _check_written(target: Operand, derived: Derived) -> None:
         return
     if tuple(map(int, derived.shape)) != tuple(map(int, target.shape)):
         raise Violation("broadcast", f"a result that fits into {show(target.shape)}", show(derived.shape))
-
-
-def _flat_shapes(shape: Any) -> list[Shape]:
-    """The shapes in a rule's answer, in order."""
-    if isinstance(shape, tuple) and all(isinstance(size, int) for size in shape):
-        return [shape]
-    return [inner for part in shape or () if part is not None for inner in _flat_shapes(part)]
 
 
 def _paths(model: Any) -> dict[int, str]:
@@ -226,7 +269,7 @@ def hooked(recorder: Recorder) -> Iterator[None]:
     """Tell the recorder which module runs, through hooks that belong to no module and are gone afterwards."""
     token = watcher.set(branch)
     before = nn.modules.module.register_module_forward_pre_hook(recorder.enter)
-    after = nn.modules.module.register_module_forward_hook(recorder.leave)
+    after = nn.modules.module.register_module_forward_hook(recorder.leave, always_call=True)
     try:
         yield
     finally:

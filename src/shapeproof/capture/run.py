@@ -2,57 +2,95 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map
+from torch.nn.parameter import is_lazy
 
+from shapeproof.capture.effort import REPEATED, Effort, TooMuch, alone_from_the_start, on_meta
 from shapeproof.capture.guard import Weights, same_randomness, untouched
+from shapeproof.capture.nesting import mapped, outlined, tensors
 from shapeproof.capture.recorder import Recorder, hooked
 from shapeproof.capture.refusal import about_shapes
-from shapeproof.capture.trace import Trace
+from shapeproof.capture.trace import Manner, Trace
 from shapeproof.dims import Shape
+from shapeproof.errors import ValuesError
 
 
-def run(model: Any, args: list[Any], kwargs: dict[str, Any], detailed: bool = False) -> tuple[Trace, set[int]]:
-    """Run the model once under watch, and leave it as it was.
+def run(
+    model: Any, args: list[Any], kwargs: dict[str, Any], like: Manner | None = None, detailed: bool = False
+) -> Trace:
+    """Run the model once under watch, on real tensors where that is cheap, and leave it as it was.
+
+    A model whose weights are large, or whose forward turns out to take long, is run on shapes alone; where it then
+    asks for values, on real tensors after all. The trace says which it was, and why.
 
     Args:
         model: the module or callable.
         args: pairs of value and shape with letters; the shape is ``None`` for what the user gave as it is.
         kwargs: likewise, by name.
+        like: how this model was run before. This run is then made in that manner, and may do no more than a tenth
+            on real tensors: it is one of many, such as a size tried or an edit.
         detailed: whether each call keeps its arguments and its place in the user's code.
 
-    Returns:
-        What was seen, and the ids of the modules that were called.
-
     Raises:
+        ValuesError: if values are needed and the model, on the meta device, has none.
         BaseException: what the model raised, where it has nothing to do with shapes.
     """
+    given = [tensor for value, _ in (*args, *kwargs.values()) for tensor in tensors(value)]
+    alone = like.alone if like and not like.values else alone_from_the_start(model, given)
+    real = bool(like and like.values)  # values were needed: there is no other way
+    watched = functools.partial(_watched, model, args, kwargs, detailed)
+    if real or not alone:
+        try:
+            return watched(None if real else Effort(REPEATED if like else 1.0))
+        except TooMuch as reason:
+            alone = str(reason)
+    trace = watched(None, alone)
+    if not trace.manner.values:
+        return trace
+    if on_meta(model) or any(tensor.device.type == "meta" for tensor in given):
+        raise ValuesError(
+            f"{trace.manner.values} needs values, which tensors on the meta device have not; "
+            "give the model weights (model.to_empty(device='cpu')) and real inputs"
+        )
+    second = watched(None)
+    second.manner = Manner(values=trace.manner.values)
+    return second
+
+
+def _watched(
+    model: Any, args: list[Any], kwargs: dict[str, Any], detailed: bool, effort: Effort | None, alone: str = ""
+) -> Trace:
+    model = _with_sizes_open(model)
     weights = Weights(model)
-    recorder = Recorder(model, weights, detailed)
-    called: set[int] = set()
-
-    def noting(module: nn.Module, inputs: Any) -> None:
-        called.add(id(module))
-
-    noted = nn.modules.module.register_module_forward_pre_hook(noting)
+    recorder = Recorder(model, weights, effort, alone, detailed)
+    trace = recorder.trace
     try:
         with untouched(model), same_randomness(), torch.no_grad(), hooked(recorder):
             positional = [_given(recorder, *pair) for pair in args]
             named = {key: _given(recorder, *pair) for key, pair in kwargs.items()}
             with recorder:
                 result = model(*positional, **named)
-            recorder.trace.output = _output_shapes(recorder, result)
+            trace.output = outlined(recorder.shape_of, result)
     except Exception as error:
-        recorder.trace.error = error
-        if not about_shapes(recorder.trace, error):
+        trace.error = error
+        if not trace.manner.values and not about_shapes(trace, error):
             raise
     finally:
-        noted.remove()
+        recorder.finish(model)
         weights.put_back()
-    return recorder.trace, called
+    return trace
+
+
+def _with_sizes_open(model: Any) -> Any:
+    """A copy of a model with lazy layers, which take their sizes from the first input; any other model itself."""
+    if isinstance(model, nn.Module) and any(map(is_lazy, (*model.parameters(), *model.buffers()))):
+        return copy.deepcopy(model)
+    return model
 
 
 def _given(recorder: Recorder, value: Any, shape: Shape | None) -> Any:
@@ -60,8 +98,10 @@ def _given(recorder: Recorder, value: Any, shape: Shape | None) -> Any:
     if shape is not None:
         recorder.know(value, shape)
         return value
-    return tree_map(lambda leaf: leaf.detach().clone() if isinstance(leaf, Tensor) else leaf, value)
+    return mapped(_copied, value)
 
 
-def _output_shapes(recorder: Recorder, result: Any) -> Any:
-    return tree_map(lambda leaf: recorder.shape_of(leaf) if isinstance(leaf, Tensor) else None, result)
+def _copied(tensor: Tensor) -> Tensor:
+    """A copy of an input, with or without gradient as it was."""
+    same = tensor.detach().clone()
+    return same.requires_grad_() if tensor.requires_grad else same

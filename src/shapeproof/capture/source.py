@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from types import CodeType, FrameType
@@ -24,6 +25,7 @@ def user_spot(frame: FrameType | None) -> tuple[CodeType, int] | None:
     return (found.f_code, found.f_lasti) if found else None
 
 
+@functools.lru_cache(maxsize=4096)
 def is_users(name: str) -> bool:
     """Whether a file's code is the user's: neither torch's nor ours."""
     return not name.startswith(_TORCH) and not is_ours(name) and not name.startswith("<frozen")
@@ -34,7 +36,7 @@ def _innermost(frame: FrameType | None) -> FrameType | None:
         name = frame.f_code.co_filename
         if is_users(name):
             return frame
-        if is_ours(name) and frame.f_code.co_name == "run":
+        if frame.f_code.co_name == "run" and is_ours(name):
             return None
         frame = frame.f_back
     return None

@@ -40,6 +40,7 @@ class Call:
         given: the arguments as they were passed, each tensor as a :class:`Fed`; kept only where it is asked for.
         spot: code and instruction of the user's line, likewise.
         refused: of a call that raised, the function and its arguments.
+        trouble: what went wrong inside the rule, which then has no say.
     """
 
     op: str
@@ -57,12 +58,38 @@ class Call:
     given: tuple[tuple[Any, ...], dict[str, Any]] | None = None
     spot: tuple[CodeType, int] | None = None
     refused: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None = None
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a run was made.
+
+    Attributes:
+        alone: why it was made on shapes alone, on tensors without values; ``""`` for a run on real tensors.
+        values: which call needed values, so that a run on shapes alone was of no use; ``""`` for none.
+    """
+
+    alone: str = ""
+    values: str = ""
 
 
 @dataclass
 class Trace:
-    """Everything that one run showed."""
+    """Everything that one run showed.
+
+    Attributes:
+        calls: every operation, in order; the one that failed is the last.
+        output: shapes of what came out, nested as the model nests them.
+        error: the shape error that ended the run.
+        parameters: number and bytes of each parameter of the model, by id.
+        unused: paths of modules without children that were never called.
+        manner: on what kind of tensors the run was made, and why.
+    """
 
     calls: list[Call] = field(default_factory=list)
     output: Any = None
     error: BaseException | None = None
+    parameters: dict[int, tuple[int, int]] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+    manner: Manner = field(default_factory=Manner)

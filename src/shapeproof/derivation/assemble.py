@@ -8,14 +8,21 @@ from torch import nn
 
 from shapeproof.capture.refusal import python_failure
 from shapeproof.capture.run import run
-from shapeproof.capture.trace import Call
+from shapeproof.capture.trace import Call, Manner
 from shapeproof.derivation.model import Cost, Derivation, Diagnosis, Step, Verdict
 from shapeproof.derivation.steps import steps_of
 from shapeproof.dims.conditions import collecting
 from shapeproof.rules.registry import Violation
 
 
-def derived(model: Any, args: list[Any], kwargs: dict[str, Any], sizes: dict[str, int], told: list[str]) -> Derivation:
+def derived(
+    model: Any,
+    args: list[Any],
+    kwargs: dict[str, Any],
+    sizes: dict[str, int],
+    told: list[str],
+    like: Manner | None = None,
+) -> Derivation:
     """Run the model once on these pairs of value and shape, and make a derivation of what was seen.
 
     Args:
@@ -24,25 +31,27 @@ def derived(model: Any, args: list[Any], kwargs: dict[str, Any], sizes: dict[str
         kwargs: likewise, by name.
         sizes: the size at which each letter is tried.
         told: the inputs as text.
+        like: how the model was run before, where this is one of many runs of it.
     """
     with collecting() as conditions:
-        trace, called = run(model, args, kwargs)
+        trace = run(model, args, kwargs, like)
     failing = python_failure(trace)
     calls = [*trace.calls, failing] if failing else trace.calls
-    steps = steps_of(calls, _parameter_sizes(model))
+    steps = steps_of(calls, trace.parameters)
     verdict = _verdict(steps)
     diagnosis = _diagnosis(steps[-1], calls[-1], trace.error) if verdict == "failed" else None
     return Derivation(
         steps=steps,
         verdict=verdict,
         output=trace.output,
-        cost=_total(steps, model),
+        cost=_total(steps, trace.parameters),
         model=type(model).__name__ if isinstance(model, nn.Module) else getattr(model, "__name__", "function"),
         inputs=tuple(told),
         sizes=tuple(sizes.items()),
         conditions=tuple(dict.fromkeys((*conditions, *(steps[-1].requires if verdict == "failed" else ())))),
         diagnosis=diagnosis,
-        unused=_unused(model, called),
+        unused=trace.unused,
+        manner=trace.manner,
     )
 
 
@@ -62,15 +71,10 @@ def _diagnosis(step: Step, call: Call, error: BaseException | None) -> Diagnosis
     return Diagnosis(violation.code, message, step, violation.expected, violation.got)
 
 
-def _parameter_sizes(model: Any) -> dict[int, tuple[int, int]]:
-    found = model.parameters() if isinstance(model, nn.Module) else ()
-    return {id(p): (p.numel(), p.numel() * p.element_size()) for p in found}
-
-
-def _total(steps: tuple[Step, ...], model: Any) -> Cost:
+def _total(steps: tuple[Step, ...], parameters: dict[int, tuple[int, int]]) -> Cost:
     """Totals; MACs are unknown where one step's are."""
     macs = [step.cost.macs for step in steps]
-    sizes = _parameter_sizes(model).values()
+    sizes = parameters.values()
     known = [m for m in macs if m is not None]
     return Cost(
         parameters=sum(n for n, _ in sizes),
@@ -78,11 +82,3 @@ def _total(steps: tuple[Step, ...], model: Any) -> Cost:
         activation_bytes=sum(step.cost.activation_bytes for step in steps),
         parameter_bytes=sum(size for _, size in sizes),
     )
-
-
-def _unused(model: Any, called: set[int]) -> tuple[str, ...]:
-    """Paths of modules without children that the run never called."""
-    if not isinstance(model, nn.Module):
-        return ()
-    leaves = [(path, m) for path, m in model.named_modules() if not list(m.children())]
-    return tuple(path for path, m in leaves if path and id(m) not in called)

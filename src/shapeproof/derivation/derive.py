@@ -9,9 +9,10 @@ from typing import Any
 
 from torch import nn
 
+from shapeproof.capture.effort import repeated
 from shapeproof.capture.run import run
 from shapeproof.capture.spec import InputSpec, first_guess, from_given, given_sizes
-from shapeproof.capture.trace import Trace
+from shapeproof.capture.trace import Manner, Trace
 from shapeproof.derivation.assemble import derived
 from shapeproof.derivation.free import checked, meeting
 from shapeproof.derivation.inputs import tensor_for, told
@@ -51,18 +52,21 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
         args = [made(spec, value) for spec, value in zip(specs, inputs, strict=True)]
         return args, {key: made(named[key], value) for key, value in keywords.items()}
 
+    manner: Manner | None = None
+
     def at(sizes: dict[str, int], keep: frozenset[str]) -> Derivation:
         letters = {name: size for name, size in sizes.items() if name in keep}
         said = [told(value) for value in (*inputs, *keywords.values())]
-        return derived(model, *pairs_at(sizes, keep), letters, said)
+        return derived(model, *pairs_at(sizes, keep), letters, said, manner)
 
     def again(pinned: dict[str, int]) -> Derivation:
         return _with_again(at({**base, **pinned}, frozenset(base) - pinned.keys()), again)
 
     def trace_at(sizes: dict[str, int]) -> Trace:
-        return run(model, *pairs_at(sizes))[0]
+        return run(model, *pairs_at(sizes), manner)
 
     base, found = _first_that_runs(given, at, bool(free))
+    manner = repeated(found.manner, found.cost.macs)
     if base and found.verdict not in ("failed", "mismatch"):
         found = checked(found, trace_at)
     if found.verdict == "failed":
@@ -96,8 +100,9 @@ def _explained(model: Any, found: Derivation, args: list[Any], kwargs: dict[str,
 
     def plain(setup: Any) -> Derivation:
         pairs = {key: (value, None) for key, value in setup.kwargs.items()}
-        return derived(setup.model, [(value, None) for value in setup.args], pairs, {}, [])
+        return derived(setup.model, [(value, None) for value in setup.args], pairs, {}, [], manner)
 
+    manner = repeated(found.manner, found.cost.macs)
     setup = edits.Setup(model, [value for value, _ in args], {key: value for key, (value, _) in kwargs.items()})
     return replace(found, diagnosis=diagnose(setup, found, plain))
 

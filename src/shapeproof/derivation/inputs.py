@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -11,6 +12,8 @@ from torch.utils._pytree import tree_map
 from shapeproof.capture.spec import InputSpec
 from shapeproof.dims import Shape
 from shapeproof.rules.registry import show
+
+LARGEST = 2**27  # elements; a larger input is made without values, and the model run on shapes alone
 
 
 def told(value: Any) -> str:
@@ -28,6 +31,8 @@ def tensor_for(spec: InputSpec, sizes: dict[str, int], keep: frozenset[str], mod
     first = next(model.parameters(), None) if isinstance(model, nn.Module) else None
     dtype: torch.dtype = getattr(torch, spec.dtype)
     numbers = tuple(map(int, shape))
+    if (first is not None and first.device.type == "meta") or math.prod(numbers) > LARGEST:
+        return torch.empty(numbers, dtype=dtype, device="meta"), shape
     if dtype.is_floating_point or dtype.is_complex:
         # values in general position, the same every time: a matrix of ones, say, could not be inverted
         value = torch.rand(numbers, generator=torch.Generator().manual_seed(0), dtype=dtype, device="cpu")

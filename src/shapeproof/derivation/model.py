@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from shapeproof.capture.trace import Manner
 from shapeproof.dims import Dim, Shape
 from shapeproof.dims.conditions import Condition
 from shapeproof.errors import DomainError
@@ -152,6 +153,7 @@ class Derivation:
         diagnosis: set when the verdict is ``"failed"``.
         warnings: shapes that run and are still almost surely wrong.
         unused: paths of modules that were never called.
+        manner: whether the model was run on real tensors or on shapes alone, and why.
     """
 
     steps: tuple[Step, ...]
@@ -166,6 +168,7 @@ class Derivation:
     warnings: tuple[ShapeWarning, ...] = ()
     unused: tuple[str, ...] = ()
     domain: Any = None
+    manner: Manner = field(default_factory=Manner)
     _again: Callable[[dict[str, int]], Derivation] | None = field(default=None, repr=False, compare=False)
 
     def at(self, **sizes: int) -> Derivation:
@@ -201,6 +204,7 @@ class Derivation:
             "diagnosis": None if self.diagnosis is None else _found_dict(self.diagnosis),
             "warnings": [_found_dict(warning) for warning in self.warnings],
             "unused": list(self.unused),
+            "manner": vars(self.manner).copy(),
         }
 
     def to_json(self) -> str:

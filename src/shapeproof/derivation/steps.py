@@ -37,7 +37,7 @@ def _step(index: int, call: Call, cost: Cost, seen: ReceptiveField | None) -> St
         arithmetic=derived.arithmetic if derived else "",
         verdict=verdict, cost=cost, receptive_field=seen, parents=call.parents,
         windows=derived.windows if derived else (),
-        notes=derived.notes if derived else (),
+        notes=derived.notes if derived else (call.trouble,) if call.trouble else (),
         requires=call.requires + _broken(call),
     )  # fmt: skip
 

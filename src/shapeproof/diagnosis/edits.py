@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
+
+from shapeproof.capture.shadow import light_copy
 
 CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 BATCH_NORMS = nn.modules.batchnorm._BatchNorm
@@ -28,7 +29,7 @@ class Setup:
         args, kwargs = tree_map(
             lambda leaf: leaf.detach().clone() if isinstance(leaf, Tensor) else leaf, (self.args, self.kwargs)
         )
-        return Setup(copy.deepcopy(self.model), args, kwargs)
+        return Setup(light_copy(self.model), args, kwargs)
 
 
 @dataclass(frozen=True)

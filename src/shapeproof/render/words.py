@@ -69,12 +69,21 @@ def summary(derivation: Derivation) -> list[str]:
     lines.append(f"{count_text(cost.parameters)} parameters, {count_text(cost.macs)} multiply-adds")
     if derivation.sizes:
         lines.append(f"tried at {', '.join(f'{name} = {size}' for name, size in derivation.sizes)}")
+    lines += _manner_lines(derivation)
     if derivation.domain is not None:
         lines.append(domain_text(derivation))
     lines += [f"{warning.code}: {warning.message}" for warning in derivation.warnings]
     if derivation.unused:
         lines.append(f"never called: {', '.join(derivation.unused)}")
     return lines
+
+
+def _manner_lines(derivation: Derivation) -> list[str]:
+    """Where the run was not simply made on real tensors, how it was made."""
+    manner = derivation.manner
+    if manner.alone:
+        return [f"run on shapes alone, without values (PyTorch's meta device): {manner.alone}"]
+    return [f"run on real tensors: {manner.values} needs values, which shapes alone have not"] if manner.values else []
 
 
 def domain_text(derivation: Derivation) -> str:

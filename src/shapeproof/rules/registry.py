@@ -166,3 +166,10 @@ def shape_args(given: tuple[Any, ...]) -> tuple[int, ...]:
     if len(given) == 1 and isinstance(given[0], (tuple, list)):
         return tuple(given[0])
     return tuple(given)
+
+
+def sizes_in(shape: Any) -> list[Shape]:
+    """The shapes in a rule's answer, in order."""
+    if isinstance(shape, tuple) and all(isinstance(size, int) for size in shape):
+        return [shape]
+    return [inner for part in shape or () if part is not None for inner in sizes_in(part)]

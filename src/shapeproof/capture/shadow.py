@@ -1,0 +1,88 @@
+"""Tensors without values: what a run on shapes alone gives to PyTorch in the place of large tensors."""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from shapeproof.capture.effort import SMALL, on_meta, owned
+from shapeproof.capture.nesting import mapped, tensors
+from shapeproof.dims import product
+from shapeproof.rules.registry import Derived, sizes_in
+
+COPIED_WHOLE = 2**28  # bytes of weights up to which a copy of a model has values
+
+# Calls that hand a tensor's values to Python.
+READS = frozenset(["item", "tolist", "numpy", "bool", "int", "float", "index", "array", "contains", "complex"])
+
+
+# Calls that make a tensor from sizes alone.
+_FACTORIES = frozenset(["zeros", "ones", "empty", "full", "rand", "randn", "randint", "arange", "linspace", "eye"])
+
+
+class Shadows:
+    """Tensors on the meta device that stand for real ones, one for each."""
+
+    def __init__(self, model: Any, parameters: set[int]) -> None:
+        """Parameters, told by their ids, never take part with their values."""
+        self._parameters = parameters
+        # where the model believes its tensors to be: code that asks goes the way that it would go with values
+        self._device = None if on_meta(model) else next((t.device for t in owned(model)), torch.device("cpu"))
+        self._made: dict[int, tuple[weakref.ref[Tensor], Tensor]] = {}
+
+    def answer(self, name: str, result: Any) -> Any:
+        """What the model is told when it asks a tensor without values for its device."""
+        if self._device is None or name not in ("device", "is_meta", f"is_{self._device.type}"):
+            return result
+        return self._device if name == "device" else name != "is_meta"
+
+    def instead(self, name: str, args: Any, kwargs: dict[str, Any], derived: Derived | None) -> Any:
+        """Arguments for a call: without values, unless all of them are small and what comes out is too."""
+        found = list(tensors((args, kwargs)))
+        large = any(t.device.type == "meta" or id(t) in self._parameters or t.numel() > SMALL for t in found)
+        if large or (derived and any(int(product(shape)) > SMALL for shape in sizes_in(derived.shape))):
+            args, kwargs = mapped(self._of, (args, kwargs))
+            return args, {**kwargs, "device": "meta"} if name in _FACTORIES else kwargs
+        return args, kwargs
+
+    def _of(self, tensor: Tensor) -> Tensor:
+        if tensor.device.type == "meta" or tensor.layout != torch.strided:
+            return tensor
+        alive, made = self._made.get(id(tensor), (None, None))
+        if made is None or alive is None or alive() is not tensor or made.shape != tensor.shape:
+            made = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+            self._made[id(tensor)] = (weakref.ref(tensor), made)
+        return made
+
+
+def moved(name: str, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:
+    """The arguments of a move to a device for a tensor without values, which stays where it is; ``None`` for others."""
+    if name not in ("to", "cpu", "cuda") or not args or getattr(args[0], "device", None) != torch.device("meta"):
+        return None
+    if name != "to":
+        return (args[0], "meta"), {}
+    meta = torch.device("meta")
+    places = tuple(meta if isinstance(part, (str, torch.device)) or type(part) is int else part for part in args[1:])
+    return (args[0], *places), {key: meta if key == "device" else part for key, part in kwargs.items()}
+
+
+def light_copy(model: Any) -> Any:
+    """A deep copy of a model to try edits on; where the weights are large, the copy has them without values.
+
+    What is run on such a copy is run on shapes alone.
+    """
+    weights = {id(tensor): tensor for tensor in owned(model)}
+    if sum(tensor.numel() * tensor.element_size() for tensor in weights.values()) <= COPIED_WHOLE:
+        return copy.deepcopy(model)
+    with torch.no_grad():
+        memo: dict[int, Any] = {key: _hollow(tensor) for key, tensor in weights.items() if tensor.numel() > SMALL}
+    return copy.deepcopy(model, memo)
+
+
+def _hollow(tensor: Tensor) -> Tensor:
+    made = torch.empty_like(tensor, device="meta")
+    return nn.Parameter(made, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else made
