@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shapeproof.cli.reading import READING, reading_options, without_nothing
+
 if TYPE_CHECKING:
     from shapeproof.training.recipes import Recipe
     from shapeproof.training.run import Run
@@ -21,6 +23,7 @@ class Options:
     model: str | None
     data: str
     data_root: Path | None
+    reading: dict[str, Any]
     recipe: str
     changes: dict[str, Any]
     settings: tuple[str, ...]
@@ -44,6 +47,7 @@ class Options:
     "--data", default="auto", show_default=True, metavar="NAME|DIR", help="mnist, digits, a directory, or auto."
 )
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where data sets lie.")
+@reading_options
 @click.option("--recipe", default="fast", show_default=True, help="reference, fast, best, or a TOML file.")
 @click.option("--epochs", type=float, help="Passes over the training pictures; fractions are allowed.")
 @click.option("--learning-rate", type=float, help="Peak rate of Adam or AdamW.")
@@ -72,7 +76,8 @@ def command(context: click.Context, /, **given: Any) -> int:
     """Train MODEL (two-stage, four-stage, FILE.py:NAME or PACKAGE.MODULE:NAME; four-stage if left out)."""
     names = ("epochs", "learning_rate", "batch_size", "weight_decay", "label_smoothing", "average", "patience")
     changes = {name: given.pop(name) for name in names}
-    options = Options(changes={k: v for k, v in changes.items() if v is not None}, **given)
+    reading = {name: given.pop(name) for name in READING}
+    options = Options(changes=without_nothing(changes), reading=without_nothing(reading), **given)
     _check(context, options)
     # Threads that wait by spinning cost most where the processors are shared; read once, when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -119,6 +124,7 @@ def _outcome(options: Options) -> int:
 
 
 def _trained(options: Options) -> Run:
+    from shapeproof.data.reading import Reading
     from shapeproof.models.target import settings_of
     from shapeproof.training import kernels
     from shapeproof.training.progress import Screen
@@ -141,6 +147,7 @@ def _trained(options: Options) -> Run:
         options.data,
         _recipe(options),
         settings=settings_of(options.settings),
+        reading=Reading(**options.reading),
         seed=options.seed,
         validation=options.validation,
         threads=options.threads,

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import string
 from dataclasses import dataclass
 
 DIGITS = tuple("0123456789")
+CLOTHES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+KANA = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+LETTERS = tuple(string.ascii_lowercase)
+ALL_CHARACTERS = DIGITS + tuple(string.ascii_uppercase) + LETTERS
+# Letters whose capital looks the same are one class (Cohen et al. 2017, https://arxiv.org/abs/1702.05373).
+MERGED_CHARACTERS = tuple(character for character in ALL_CHARACTERS if character not in "cijklmopsuvwxyz")
 
 
 @dataclass(frozen=True)
@@ -19,6 +37,8 @@ class Known:
         test: How its test files call themselves.
         sha256: Of the unpacked files, by :attr:`files`; empty where nobody has stated them.
         mirrors: Addresses of folders that hold the gzipped files, in the order in which to try them.
+        first_label: What the files call the first class.
+        transposed: Whether the files hold each picture with rows and columns exchanged.
     """
 
     name: str
@@ -28,6 +48,8 @@ class Known:
     test: str = "t10k"
     sha256: tuple[str, ...] = ()
     mirrors: tuple[str, ...] = ()
+    first_label: int = 0
+    transposed: bool = False
 
     @property
     def files(self) -> tuple[str, str, str, str]:
@@ -58,4 +80,21 @@ MNIST = Known(
     ),
 )
 
-KNOWN = {known.name: known for known in (MNIST,)}
+
+def _emnist(split: str, classes: tuple[str, ...], first_label: int = 0) -> Known:
+    return Known(f"emnist-{split}", "EMNIST", classes, f"emnist-{split}-", "test", (), (), first_label, transposed=True)
+
+
+# Read where they lie, and not downloaded: nobody has stated checksums of their unpacked files that we could hold to.
+OTHERS = (
+    Known("fashion-mnist", "FashionMNIST", CLOTHES),
+    Known("kmnist", "KMNIST", KANA),
+    _emnist("letters", LETTERS, first_label=1),
+    _emnist("balanced", MERGED_CHARACTERS),
+    _emnist("byclass", ALL_CHARACTERS),
+    _emnist("bymerge", MERGED_CHARACTERS),
+    _emnist("digits", DIGITS),
+    _emnist("mnist", DIGITS),
+)
+
+KNOWN = {known.name: known for known in (MNIST, *OTHERS)}

@@ -38,7 +38,9 @@ def found_file(folder: Path, name: str) -> Path | None:
 
 def folders(known: Known, root: Path) -> tuple[Path, ...]:
     """The folders in which a known set may lie, first choice first."""
-    return (root / known.folder / "raw", root / known.name, root)
+    usual = (root / known.folder / "raw", root / known.name)
+    # Four files alone with the names that several sets share are MNIST's.
+    return (*usual, root) if known.prefix or known.name == "mnist" else usual
 
 
 def found_folder(known: Known, root: Path) -> Path | None:

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from shapeproof.data.dataset import Pictures
+from shapeproof.training.ahead import Ahead
 from shapeproof.training.preparation import Preparation
 from shapeproof.training.recipes import Recipe
 
@@ -90,7 +92,8 @@ class Batches:
     """Gives the batch of any step.
 
     Args:
-        images: ``uint8 (N, C, H, W)``: in memory, on the device, or memory-mapped; only the rows of a batch are read.
+        images: ``uint8 (N, C, H, W)``: in memory, on the device, memory-mapped or in files; only the rows of a batch
+            are read, and those in files ahead of time.
         labels: ``int64 (N,)``.
         preparation: What is done to every picture.
         recipe: How training pictures are moved and turned, and the batch size.
@@ -102,7 +105,7 @@ class Batches:
 
     def __init__(
         self,
-        images: Tensor,
+        images: Pictures,
         labels: Tensor,
         preparation: Preparation,
         recipe: Recipe,
@@ -116,19 +119,32 @@ class Batches:
         self.rank, self.world = rank, world
         self.plan = plan(len(labels), recipe)
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
+        self._ahead = None if isinstance(images, Tensor) else Ahead(images, self._rows, self.plan.total)
 
     def at(self, step: int) -> Batch:
         """The batch of a step, counted from 0."""
+        chosen = self._chosen(step)
+        mine = self._mine(chosen)
+        index = chosen[mine].to(self.labels.device)
+        images = self._ahead.at(step) if self._ahead else self.images[index]
+        labels = self.labels[index].to(self.device, non_blocking=True)
+        moved = images.to(self.device, non_blocking=True)
+        x = distorted(moved, self.preparation, self.recipe, self.seed, step, len(chosen), mine)
+        return Batch(x, labels, len(chosen))
+
+    def _chosen(self, step: int) -> Tensor:
+        """Which pictures a step shows, over all processes."""
         epoch, place = divmod(step, self.plan.per_epoch)
         if self._order[0] != epoch:
             self._order = epoch, epoch_order(self.plan.count, self.seed, epoch)
-        chosen = self._order[1][place * self.plan.batch_size : (place + 1) * self.plan.batch_size]
-        mine = torch.arange(len(chosen)).tensor_split(self.world)[self.rank]
-        index = chosen[mine].to(self.images.device)
-        images = self.images[index].to(self.device, non_blocking=True)
-        labels = self.labels[index].to(self.device, non_blocking=True)
-        x = distorted(images, self.preparation, self.recipe, self.seed, step, len(chosen), mine)
-        return Batch(x, labels, len(chosen))
+        return self._order[1][place * self.plan.batch_size : (place + 1) * self.plan.batch_size]
+
+    def _mine(self, chosen: Tensor) -> Tensor:
+        return torch.arange(len(chosen)).tensor_split(self.world)[self.rank]
+
+    def _rows(self, step: int) -> Tensor:
+        chosen = self._chosen(step)
+        return chosen[self._mine(chosen)]
 
 
 def distorted(

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from shapeproof.data.dataset import Pictures
 from shapeproof.errors import UsageError
 from shapeproof.training.files import write_bytes
 
@@ -147,7 +148,7 @@ def _mistakes(probabilities: Tensor, told: Tensor, labels: Tensor) -> tuple[Mist
     return tuple(Mistake(int(i), int(labels[i]), int(told[i]), float(probabilities[i, told[i]])) for i in wrong[order])
 
 
-def write_sheet(path: Path, images: Tensor, found: Evaluation, limit: int = 40) -> int:
+def write_sheet(path: Path, images: Pictures, found: Evaluation, limit: int = 40) -> int:
     """Write a PNG sheet of the worst mistakes: each picture with what it is, what it was told to be, and how surely.
 
     Args:

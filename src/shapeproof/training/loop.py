@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from shapeproof.data.dataset import Pictures
 from shapeproof.errors import ShapeproofError
 from shapeproof.training import checkpoint, optimisers
 from shapeproof.training.batches import NETWORK, Batch, Batches, mixed
@@ -57,7 +58,7 @@ class Trainer:
 
     model: nn.Module
     batches: Batches
-    held: tuple[Tensor, Tensor] | None
+    held: tuple[Pictures, Tensor] | None
     world: World
     bfloat16: bool
     layout: torch.memory_format
@@ -265,7 +266,7 @@ class Trainer:
         return {"validation_accuracy": accuracy, "validation_loss": loss}
 
     @torch.no_grad()
-    def _measure(self, weights: dict[str, Tensor], images: Tensor, labels: Tensor) -> tuple[float, float]:
+    def _measure(self, weights: dict[str, Tensor], images: Pictures, labels: Tensor) -> tuple[float, float]:
         self.model.eval()
         # MPS has no float64.
         wide = torch.float32 if self.world.device.type == "mps" else torch.float64

@@ -17,18 +17,26 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonalised(matrix: Tensor, steps: int = 5, dtype: torch.dtype = torch.bfloat16) -> Tensor:
-    """The nearest matrix ``(m, n)`` whose singular values are all near one, by Newton-Schulz iteration in ``dtype``."""
+    """The nearest matrix ``(m, n)`` whose singular values are all near one, by Newton-Schulz iteration.
+
+    Each step multiplies ``x`` by a polynomial in ``x @ x.T``, and all of these commute; so the iteration runs on that
+    small square alone, in float32, and the long side is met twice, in ``dtype``. A third of the arithmetic of iterating
+    on ``x`` itself, and nearer to what float32 throughout would give.
+    """
     a, b, c = NEWTON_SCHULZ
-    x = matrix.to(dtype)
-    x = x / (x.norm() + 1e-7)
-    tall = x.size(0) > x.size(1)
-    if tall:
-        x = x.T
-    for _ in range(steps):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
-    result: Tensor = x.T if tall else x
-    return result
+    tall = matrix.size(0) > matrix.size(1)
+    x = matrix.T if tall else matrix
+    x = (x / (x.norm() + 1e-7)).to(dtype)
+    square = (x @ x.T).float()
+    product = torch.eye(len(square), device=x.device)
+    for step in range(steps):
+        factor = torch.addmm(square, square, square, beta=b, alpha=c)
+        factor.diagonal().add_(a)
+        product = factor @ product
+        if step + 1 < steps:
+            square = factor @ square @ factor
+    result: Tensor = product.to(dtype) @ x
+    return result.T if tall else result
 
 
 class Muon(torch.optim.Optimizer):

@@ -8,6 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from shapeproof.data.dataset import Pictures, chunks, evenly
+
+SAMPLE = 60_000  # pictures to measure at most
+SAMPLE_OF_FILES = 2_000  # where each must be read from its file for that
+
 
 @dataclass(frozen=True)
 class Preparation:
@@ -66,17 +71,18 @@ class Preparation:
         return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
 
 
-def measured(images: Tensor, *, normalise: bool, margin: int, sample: int = 60_000) -> Preparation:
+def measured(images: Pictures, *, normalise: bool, margin: int) -> Preparation:
     """The preparation for these training pictures ``uint8 (N, C, H, W)``.
 
-    Mean and deviation are taken over the first ``sample`` pictures, in exact integer sums, so that a set larger
-    than memory is not read through for them.
+    Mean and deviation are taken in exact integer sums over at most 60,000 pictures, 2,000 where they are in files,
+    spread evenly over the set, so that one larger than memory is not read through for them.
     """
     _, channels, height, width = images.shape
     if not normalise:
         return Preparation(channels, height, width, margin, (0.0,) * channels, (1.0,) * channels)
     counts = torch.zeros(channels, 256, dtype=torch.int64)
-    for part in torch.split(images[:sample], 5_000):
+    most = SAMPLE if isinstance(images, Tensor) else SAMPLE_OF_FILES
+    for part in chunks(evenly(images, most), 5_000):
         for channel in range(channels):
             counts[channel] += torch.bincount(part[:, channel].reshape(-1), minlength=256)
     values = torch.arange(256, dtype=torch.float64) / 255

@@ -39,6 +39,7 @@ class Asked:
         device: ``"cpu"``, ``"cuda"``, ``"mps"``; ``None`` to take the best there is.
         checkpoint_seconds: Seconds between checkpoints, at least 0.
         tensorboard: Whether to write TensorBoard's files too.
+        reading: How the data set is read, as :class:`~shapeproof.data.reading.Reading` writes itself.
     """
 
     target: str
@@ -50,6 +51,7 @@ class Asked:
     device: str | None = None
     checkpoint_seconds: float = 30.0
     tensorboard: bool = False
+    reading: dict[str, Any] = field(default_factory=dict)
 
 
 def now() -> str:
@@ -88,6 +90,9 @@ def begun(
             "classes": list(data.classes),
             "shape": list(data.train_images.shape[1:]),
             "notice": data.notice,
+            "notes": list(data.notes),
+            "way": data.way,
+            "reading": data.reading.to_dict(),
         },
         "split": {
             "train": len(data.train_labels) - held,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from shapeproof.data.dataset import Pictures, chunks
+from shapeproof.data.reading import Reading
 from shapeproof.errors import UsageError
 from shapeproof.models import target
 from shapeproof.training import files
@@ -79,7 +81,7 @@ class Run:
         """Every line of ``metrics.jsonl``."""
         return read_metrics(self.path / METRICS)
 
-    def predict(self, images: Tensor, *, batch_size: int = 1000, moved: bool = False) -> Tensor:
+    def predict(self, images: Pictures, *, batch_size: int = 1000, moved: bool = False) -> Tensor:
         """Probabilities ``float32 (N, classes)`` for pictures ``uint8 (N, C, H, W)`` of the size trained on.
 
         Args:
@@ -91,15 +93,37 @@ class Run:
         Raises:
             UsageError: If the pictures are not ``uint8`` or of another size.
         """
-        views = moves(images) if moved else (images,)
-        found = [predictions(self.model, self.preparation, view, batch_size=batch_size) for view in views]
-        return torch.stack(found).mean(0)
+        if not moved:
+            return predictions(self.model, self.preparation, images, batch_size=batch_size)
+        means = []
+        for part in chunks(images, batch_size):
+            views = [predictions(self.model, self.preparation, view, batch_size=batch_size) for view in moves(part)]
+            means.append(torch.stack(views).mean(0))
+        return torch.cat(means)
 
     def load_data(self, name: str | None = None, root: Path | None = None) -> DataSet:
-        """The data set of this run, or another one by name."""
-        from shapeproof.data import load
+        """The data set of this run, or another one by name, read as this run's was.
 
-        return load(name or self.record["data"]["asked"], root=root)
+        Of another folder of pictures without parts for training and testing, all are for testing.
+
+        Raises:
+            UsageError: If it cannot be read, or has a class that this run does not know.
+        """
+        from shapeproof.data import load
+        from shapeproof.data.uniform import with_classes
+
+        reading = self.reading
+        if name is None:
+            return load(self.record["data"]["asked"], root=root, reading=reading)
+        wanted = self.preparation
+        colour = {1: "grey", 3: "rgb"}.get(wanted.channels)
+        alike = replace(reading, image_size=(wanted.height, wanted.width), colour=colour, test_share=1.0)
+        return with_classes(load(name, root=root, reading=alike), self.classes)
+
+    @property
+    def reading(self) -> Reading:
+        """How the run's data was read."""
+        return Reading.from_dict(self.record["data"].get("reading", {}))
 
     def __str__(self) -> str:
         accuracy = "not finished" if self.accuracy is None else f"{100 * self.accuracy:.2f} %"
@@ -118,7 +142,7 @@ def moves(images: Tensor) -> tuple[Tensor, ...]:
 def predictions(
     model: nn.Module,
     preparation: Preparation,
-    images: Tensor,
+    images: Pictures,
     *,
     batch_size: int = 1000,
     device: torch.device | None = None,
@@ -129,16 +153,14 @@ def predictions(
         UsageError: If the pictures are not ``uint8`` or of another size than the preparation's.
     """
     wanted = (preparation.channels, preparation.height, preparation.width)
-    if images.dtype != torch.uint8 or images.dim() != 4 or tuple(images.shape[1:]) != wanted:
+    if images.dtype != torch.uint8 or len(images.shape) != 4 or tuple(images.shape[1:]) != wanted:
         c, h, w = wanted
         raise UsageError(f"expected pictures uint8 (N, {c}, {h}, {w}), got {images.dtype} {tuple(images.shape)}")
     device = device or next((p.device for p in model.parameters()), torch.device("cpu"))
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
-        parts = [
-            model(preparation(part.to(device))).float().softmax(1).cpu() for part in torch.split(images, batch_size)
-        ]
+        parts = [model(preparation(part.to(device))).float().softmax(1).cpu() for part in chunks(images, batch_size)]
     finally:
         for module, mode in modes:
             module.training = mode

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from shapeproof.data.dataset import IN_MEMORY, Chosen, Pictures
 from shapeproof.errors import UsageError
 from shapeproof.training import board, checkpoint, files, kernels, record, report, threads
 from shapeproof.training.batches import Batches, split
@@ -111,13 +112,14 @@ class Session:
         return threads.choose(step, asked)
 
     def _trainer(self, bfloat16: bool, layout: torch.memory_format) -> Trainer:
-        images, labels, held = self.data.train_images, self.data.train_labels, None
+        images, labels = self.data.train_images, self.data.train_labels
+        held: tuple[Pictures, Tensor] | None = None
         device = self.world.device
         if self.asked.validation:
             mine, back = split(len(labels), self.asked.validation, self.asked.seed)
-            held = images[back], labels[back]
-            images, labels = images[mine], labels[mine]
-        if device.type != "cpu":
+            held = self._some(back), labels[back]
+            images, labels = self._some(mine), labels[mine]
+        if device.type != "cpu" and isinstance(images, Tensor) and self.data.way == IN_MEMORY:
             images, labels = images.to(device), labels.to(device)
         batches = Batches(
             images, labels, self.preparation, self.recipe, self.asked.seed, device, self.world.rank, self.world.size
@@ -134,6 +136,11 @@ class Session:
             listen=self._listen,
             tick=self.screen.tick if self.screen.wants_ticks else None,
         )
+
+    def _some(self, rows: Tensor) -> Pictures:
+        """Some of the training pictures: copied only where they are in memory anyway."""
+        images = self.data.train_images
+        return images[rows] if self.data.way == IN_MEMORY else Chosen(images, rows)
 
     def _announce(self, machine: dict[str, Any]) -> None:
         if not self.world.leads:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import distributed, nn
 
+from shapeproof.data.reading import Reading
 from shapeproof.errors import UsageError
 from shapeproof.models import target as targets
 from shapeproof.training import checkpoint, kernels, recipes, session
@@ -57,7 +58,9 @@ def train(
         device: ``"cpu"``, ``"cuda"`` or ``"mps"``; by default the best there is.
         checkpoint_seconds: Seconds between checkpoints, at least 0 (then one each step).
         quiet: Show nothing.
-        more: ``settings`` (of a target's constructor), ``data_root``, ``overwrite``, ``tensorboard``, ``screen``.
+        more: ``settings`` (of a target's constructor), ``reading`` (a :class:`~shapeproof.data.reading.Reading`: size
+            and colours of the pictures, what to do with unreadable ones), ``data_root``, ``overwrite``,
+            ``tensorboard``, ``screen``.
 
     Returns:
         The run; ``run.record["status"]`` is ``"finished"``, or ``"stopped"`` after Ctrl-C or SIGTERM.
@@ -74,11 +77,11 @@ def train(
     asked = _asked(model, data, more, checkpoint_seconds=checkpoint_seconds, **plain)
     with _alone(asked) as world:
         made = _made(asked) if isinstance(model, str) else model
-        found = _loaded(data, root, world)
+        found = _loaded(data, root, world, asked)
         fit = fitted(made, found, chosen)
         path = Path(output) if output is not None else _default_output(asked, chosen)
         undo = session.new_folder(path, overwrite=overwrite) if world.leads else None
-        notes = [*fit.notes, *_launched(world), *_noticed(found, screen, world)]
+        notes = [*found.notes, *fit.notes, *_launched(world), *_noticed(found, screen, world)]
         try:
             sitting = session.Session(
                 path, made, found, chosen, asked, fit.preparation, world, screen, callback, notes, {}
@@ -110,12 +113,20 @@ def _asked(model: nn.Module | str, data: DataSet | str, more: dict[str, Any], **
         settings=dict(more.pop("settings", None) or {}),
         data=data if isinstance(data, str) else data.name,
         tensorboard=more.pop("tensorboard", False),
+        reading=_reading(more.pop("reading", None)),
         **plain,
     )
     if more:
         raise TypeError(f"train() got an unexpected argument {next(iter(more))!r}")
     _check(asked)
     return asked
+
+
+def _reading(given: Reading | dict[str, Any] | None) -> dict[str, Any]:
+    """How to read the data, as plain values, whichever way it was given."""
+    if isinstance(given, dict):
+        given = Reading.from_dict(given)
+    return (given or Reading()).to_dict()
 
 
 def resume(
@@ -152,7 +163,7 @@ def resume(
     screen = screen or Screen(quiet=quiet)
     with _alone(asked) as world:
         made = model if model is not None else _made(asked)
-        found = data if data is not None else _loaded(asked.data, data_root, world)
+        found = data if data is not None else _loaded(asked.data, data_root, world, asked)
         if found.checksum != record["data"]["sha256"]:
             raise UsageError(
                 f"{path} was trained on another content of {record['data']['name']}; find it with --data-root"
@@ -223,7 +234,7 @@ def _made(asked: Asked) -> nn.Module:
     return model
 
 
-def _loaded(data: DataSet | str, root: Path | None, world: World) -> DataSet:
+def _loaded(data: DataSet | str, root: Path | None, world: World, asked: Asked) -> DataSet:
     """The data set; rank 0 goes first, so that a download happens once."""
     if not isinstance(data, str):
         return data
@@ -231,7 +242,7 @@ def _loaded(data: DataSet | str, root: Path | None, world: World) -> DataSet:
 
     if world.size > 1 and not world.leads:
         distributed.barrier()
-    found = load(data, root=root)
+    found = load(data, root=root, reading=Reading.from_dict(asked.reading))
     if world.size > 1 and world.leads:
         distributed.barrier()
     return found
