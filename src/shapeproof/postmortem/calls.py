@@ -7,16 +7,16 @@ import gc
 import inspect
 import types
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils._pytree import tree_flatten
 
-from shapeproof.postmortem.frames import Moment, node_of
+from shapeproof.postmortem.frames import Moment, node_of, tree_of
 from shapeproof.postmortem.reading import Unreadable, read, readable
-from shapeproof.postmortem.standin import Method, Together
+from shapeproof.postmortem.standin import Together, method_of
 
 _MODULE_CALL = nn.Module._wrapped_call_impl.__code__
 _NO_RERUN = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
@@ -50,7 +50,7 @@ def candidates(stack: list[Moment], lost: list[str]) -> Iterator[Candidate]:
     yield from methods[:1]
     yield from whole
     yield from [found for found in functions if found not in methods][:2]
-    yield from [found for found in modules if found not in whole][:3]
+    yield from [_named(found, stack[found.depth]) for found in modules if found not in whole][:3]
     yield from filter(None, [_expression(stack, lost)])
 
 
@@ -151,8 +151,10 @@ def _callee(moment: Moment, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
     """The function object that a frame runs, in a form that gives its modules paths."""
     owner = args[0] if _is_method(moment) else None
     if isinstance(owner, nn.Module):
+        if moment.torchs and moment.code.co_name != "forward":
+            return None  # part of how PyTorch calls a module
         owner = unwrapped(owner)
-        return owner if moment.code.co_name == "forward" else Method(owner, moment.code.co_name)
+        return owner if moment.code.co_name == "forward" else method_of(owner, moment.code.co_name)
     function = next((f for f in gc.get_referrers(moment.code) if isinstance(f, types.FunctionType)), None)
     if function is None or function.__code__ is not moment.code:
         return None
@@ -160,16 +162,29 @@ def _callee(moment: Moment, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
     return Together(function, owner, {name: unwrapped(m) for name, m in given.items() if isinstance(m, nn.Module)})
 
 
+def _named(found: Candidate, caller: Moment) -> Candidate:
+    """A layer's call under the name by which the caller's line calls it, at that line."""
+    node = node_of(caller)
+    if not isinstance(node, ast.Call) or not isinstance(found.callee, nn.Module):
+        return found
+    written = ast.unparse(node.func).split(".")[-1]
+    name = written if written.isidentifier() else "layer"
+    call: Any = ast.parse(f"lambda *args, **kwargs: {name}(*args, **kwargs)", mode="eval").body
+    for part in ast.walk(call):
+        ast.copy_location(part, node)
+    function = _made(call, caller, {name: found.callee})
+    function.__name__ = name
+    return replace(found, callee=Together(function))
+
+
 def _expression(stack: list[Moment], lost: list[str]) -> Candidate | None:
-    """The one expression that failed, with what its names stand for."""
+    """The one expression or assignment that failed, with what its names stand for."""
     moment = stack[-1]
-    node = node_of(moment)
-    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-        node = ast.copy_location(ast.BinOp(ast.Name(node.target.id, ast.Load()), node.op, node.value), node)
-    if not isinstance(node, ast.expr):
+    node, names = _failed(moment), moment.names
+    if node is None:
         return None
-    names = moment.names
-    if not readable(node, names):
+    parts = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
+    if not all(readable(part, names) for part in (parts if isinstance(node, ast.stmt) else [node])):
         lost.append(f"the values in {ast.unparse(node)}")
         return None
     used = list(dict.fromkeys(part.id for part in ast.walk(node) if isinstance(part, ast.Name) and part.id in names))
@@ -178,11 +193,36 @@ def _expression(stack: list[Moment], lost: list[str]) -> Candidate | None:
     return Candidate(function, tuple(names[name] for name in tensors), {}, len(stack) - 1)
 
 
-def _function_of(node: ast.expr, tensors: list[str], moment: Moment, names: Mapping[str, Any]) -> Callable[..., Any]:
-    """A function of the tensors that computes an expression, at its own place in its own file."""
+def _failed(moment: Moment) -> ast.expr | ast.Assign | ast.AugAssign | None:
+    """What failed there: an expression, or an assignment into a part of a tensor."""
+    node = node_of(moment)
+    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+        return node
+    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+        around = [part for part in ast.walk(tree_of(moment) or node) if isinstance(part, ast.Assign)]
+        return next((part for part in around if part.targets == [node]), None)
+    return node if isinstance(node, ast.expr) else None
+
+
+def _function_of(node: Any, tensors: list[str], moment: Moment, names: Mapping[str, Any]) -> Callable[..., Any]:
+    """A function of the tensors that does what a node says, at its own place in its own file."""
     arguments = ast.arguments([], [ast.arg(name) for name in tensors], None, [], [], None, [])
-    tree = ast.Expression(ast.copy_location(ast.Lambda(arguments, node), node))
-    code = compile(ast.fix_missing_locations(tree), moment.file, "eval")
-    function: Callable[..., Any] = eval(code, {**names})  # noqa: S307  # makes the function, and runs nothing of it
+    if isinstance(node, ast.expr):
+        function = _made(ast.copy_location(ast.Lambda(arguments, node), node), moment, names)
+    else:
+        function = _made(ast.FunctionDef("assigned", arguments, [node], [], lineno=1, col_offset=0), moment, names)
     function.__name__ = ast.unparse(node)
     return function
+
+
+def _made(node: ast.Lambda | ast.FunctionDef, moment: Moment, names: Mapping[str, Any]) -> types.FunctionType:
+    """The function object of a definition; nothing of it is run."""
+    held = {**names}
+    if isinstance(node, ast.FunctionDef):
+        tree: Any = ast.Module([node], [])
+        exec(compile(ast.fix_missing_locations(tree), moment.file, "exec"), held)  # noqa: S102  # defines, no more
+        function: types.FunctionType = held[node.name]
+        return function
+    tree = ast.Expression(ast.copy_location(node, node))
+    made: types.FunctionType = eval(compile(ast.fix_missing_locations(tree), moment.file, "eval"), held)  # noqa: S307
+    return made

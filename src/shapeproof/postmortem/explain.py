@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import linecache
 import logging
 import sys
 import warnings
@@ -14,10 +15,14 @@ from torch import Tensor
 
 from shapeproof.derivation.derive import derive_call
 from shapeproof.derivation.model import Derivation
-from shapeproof.postmortem.backward import in_backward
 from shapeproof.postmortem.calls import Candidate, candidates
+from shapeproof.postmortem.elsewhere import in_backward, in_loading
 from shapeproof.postmortem.frames import Moment, moments, statement_names, user_moment
+from shapeproof.postmortem.workers import fetched_again
 from shapeproof.rules.registry import show
+
+# what PyTorch, and checks of sizes in Python, raise; no other exception is looked into
+REFUSALS = (RuntimeError, ValueError, IndexError, AssertionError)
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,9 @@ class Explanation:
 
 def explained(error: BaseException) -> Explanation | None:
     """Explain a shape error; ``None`` for any other, judged by deriving its call again, never by its message."""
-    for link in _links(error):
-        found = _explained(link)
+    refusals = (link for link in _links(error) if isinstance(link, REFUSALS))
+    for link in refusals:
+        found = _explained(moments(link.__traceback__))
         if found is not None:
             return found
     return None
@@ -79,23 +85,21 @@ def _links(error: BaseException) -> Iterator[BaseException]:
         waiting += [before] if before else []
 
 
-def _explained(error: BaseException) -> Explanation | None:
-    stack = moments(error.__traceback__)
-    if not any(moment.torchs or _holds_tensors(moment) for moment in stack):
-        return None
-    word = in_backward(stack)
+def _explained(stack: list[Moment]) -> Explanation | None:
+    with quiet():
+        again = fetched_again(stack)
+    if again is not None:
+        inner = [moment for moment in moments(again) if moment.torchs or moment.users]
+        return _explained([moment for moment in stack if moment.users] + inner)
+    word = in_backward(stack) or in_loading(stack)
     if word:
         return Explanation(_lines(stack, 0), None, word)
     lost: list[str] = []
     for candidate in candidates(stack, lost):
         derivation = _again(candidate)
         if derivation is not None:
-            return Explanation(_lines(stack, candidate.depth), derivation, lost=tuple(lost))
+            return Explanation(_lines(stack, candidate.depth, derivation), derivation, lost=tuple(lost))
     return None
-
-
-def _holds_tensors(moment: Moment) -> bool:
-    return any(isinstance(value, Tensor) for value in moment.frame.f_locals.values())
 
 
 def _again(candidate: Candidate) -> Derivation | None:
@@ -125,12 +129,26 @@ def quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def _lines(stack: list[Moment], depth: int) -> tuple[Line, ...]:
+def _lines(stack: list[Moment], depth: int, derivation: Derivation | None = None) -> tuple[Line, ...]:
     """The failing line, and the user's line that made the call at ``depth``, if that is another."""
-    failing = user_moment(stack)
+    failing = _line(user_moment(stack))
     around = [moment for moment in stack[: depth + 1] if moment.users]
-    chosen = [failing, *(around[-1:] if around and around[-1] is not failing else [])]
-    return tuple(map(_line, chosen))
+    inner = derivation.steps[-1].source if derivation is not None and derivation.steps else ""
+    if inner and _compiled(stack):
+        failing = _traced(inner, failing)
+    before = _line(around[-1]) if around else failing
+    return (failing,) if before.place == failing.place else (failing, before)
+
+
+def _compiled(stack: list[Moment]) -> bool:
+    """Whether the call went through ``torch.compile``, whose traceback has no frames of the user's forward."""
+    return any(moment.torchs and "_dynamo" in moment.file for moment in stack)
+
+
+def _traced(source: str, known: Line) -> Line:
+    """A line that only the derivation has seen."""
+    file, _, number = source.rpartition(":")
+    return known if source == known.place else Line(source, "", linecache.getline(file, int(number)).strip(), ())
 
 
 def _line(moment: Moment) -> Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -9,24 +10,11 @@ from typing import Any
 from torch import nn
 
 
-class Method(nn.Module):
-    """Another method of a module than its ``forward``, under the module's own paths."""
-
-    _owner: Any
-    _method: Any
-
-    def __init__(self, owner: nn.Module, name: str) -> None:
-        super().__init__()
-        self._modules = {**owner._modules}
-        self._parameters = {**owner._parameters}
-        self._buffers = {**owner._buffers}
-        self.training = owner.training
-        self.__dict__["_owner"], self.__dict__["_method"] = owner, name  # no child: its paths are ours
-        self.__class__ = type(f"{type(owner).__name__}.{name}", (Method,), {})
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the method."""
-        return getattr(self._owner, self._method)(*args, **kwargs)
+def method_of(owner: nn.Module, name: str) -> nn.Module:
+    """A module that shares everything with ``owner``, and whose forward is another of its methods."""
+    standing = copy.copy(owner)
+    standing.__dict__["forward"] = types.MethodType(getattr(type(owner), name), standing)
+    return standing
 
 
 class Together(nn.Module):

@@ -34,7 +34,7 @@ def text(explanation: Explanation, width: int | None = None) -> str:
 
 
 def _told(how: str, line: Line) -> list[str]:
-    where = "" if line.function == "<module>" else f", in {line.function}"
+    where = "" if line.function in ("", "<module>") else f", in {line.function}"
     told = [f"{how} {line.place}{where}"]
     told += [f"    {line.text}"] if line.text else []
     return told + [f"      {shape}" for shape in line.shapes]

@@ -1,0 +1,121 @@
+"""Explanations after the fact, in this process: the line of the user's, the cause, and nothing of theirs changed."""
+
+import contextlib
+import io
+import sys
+import threading
+import types
+
+import pytest
+import torch
+from torch import nn
+
+import shapeproof as sp
+from scripts_that_fail import HEAD, SCRIPTS
+from shapeproof.postmortem.explain import explained
+
+
+def run(source, path):
+    """Run a script's text as a file of its own, and give back what it raises."""
+    path.write_text(source)
+    module = types.ModuleType("__main__")
+    module.__file__ = str(path)
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            exec(compile(source, str(path), "exec"), module.__dict__)
+        except Exception as error:  # noqa: BLE001  # whatever a script raises is what is asked for
+            return error
+    raise AssertionError("the script ran through")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_each_script_is_explained_on_the_users_line(name, tmp_path, monkeypatch):
+    code, body = SCRIPTS[name]
+    source = HEAD + body
+    monkeypatch.setattr(sys, "argv", ["job.py"])
+    monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
+    wanted = next(n for n, line in enumerate(source.splitlines(), 1) if "# FAILS" in line)
+    found = explained(run(source, tmp_path / "job.py"))
+    assert found is not None
+    assert found.lines[0].place == f"{tmp_path / 'job.py'}:{wanted}"
+    if not code:
+        assert found.derivation is None
+        assert found.word
+    else:
+        assert found.derivation.verdict == "failed"
+        assert code in ("*", found.derivation.diagnosis.code)
+
+
+def net():
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5), nn.Flatten(), nn.Linear(10, 2))
+
+
+def failing(call):
+    try:
+        call()
+    except Exception as error:  # noqa: BLE001  # as above
+        return error
+    raise AssertionError("it ran through")
+
+
+def test_nothing_of_the_users_is_changed():
+    model, x = net(), torch.rand(2, 1, 8, 8)
+    with contextlib.suppress(RuntimeError):
+        model(x)
+    state = {k: v.clone() for k, v in model.state_dict().items()}
+    before, held = x.clone(), dict(model.__dict__)
+    error = failing(lambda: model(x))
+    moved = {k: v.clone() for k, v in model.state_dict().items()}
+    random = torch.get_rng_state()
+    assert explained(error).derivation.diagnosis.code == "in-features"
+    assert torch.equal(torch.get_rng_state(), random)
+    assert torch.equal(x, before)
+    assert model.__dict__ == held
+    assert model.training
+    assert all(torch.equal(value, moved[key]) for key, value in model.state_dict().items())
+    assert any(not torch.equal(state[key], moved[key]) for key in state), "the failed call itself had moved them"
+
+
+def test_the_same_exception_leaves_the_block_and_is_explained_once(capsys):
+    model = nn.Linear(3, 2)
+    with pytest.raises(RuntimeError) as caught, sp.explain(), sp.explain():
+        model(torch.rand(4, 5))
+    assert caught.type is RuntimeError
+    told = capsys.readouterr().err
+    assert "in_features" in told
+    assert told.count("explained below") == 1
+
+
+def test_an_error_of_another_kind_leaves_the_block_without_a_word(capsys):
+    with pytest.raises(KeyError), sp.explain():
+        {}["x"]
+    with pytest.raises(ValueError, match="mine"), sp.explain():
+        raise ValueError("mine")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_could_not_be_recovered_is_said():
+    def build(make):
+        x = make()
+        del make
+        return helper(x.pop())
+
+    def helper(x):
+        x = x.reshape(2, 6)
+        return x @ torch.rand(5, 3)
+
+    found = explained(failing(lambda: build(lambda: [torch.rand(12)])))
+    assert found.derivation.verdict == "failed"
+    assert any("helper" in lost for lost in found.lost)
+
+
+def test_installing_twice_is_installing_once_and_uninstalling_puts_back():
+    before = sys.excepthook, threading.excepthook
+    sp.install()
+    once = sys.excepthook, threading.excepthook
+    sp.install()
+    assert (sys.excepthook, threading.excepthook) == once != before
+    sp.uninstall()
+    assert (sys.excepthook, threading.excepthook) == before
+    sp.uninstall()
+    assert (sys.excepthook, threading.excepthook) == before
