@@ -1,0 +1,177 @@
+"""Every word on the pages, in English and Chinese. ``{name}`` is filled in; the mathematics is the same in both."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+
+# key -> (English, Chinese)
+STRINGS: dict[str, tuple[str, str]] = {
+    "language": ("中文", "English"),
+    "skip": ("Skip to the steps", "跳到各步骤"),
+    "on": ("on {inputs}", "输入 {inputs}"),
+    "proved": ("proved", "已证明"),
+    "incomplete": ("incomplete", "不完整"),
+    "mismatch": ("mismatch", "不一致"),
+    "failed": ("failed", "失败"),
+    "unsupported": ("no rule", "尚无规则"),
+    "verdict.proved": ("Proved: all {total} steps agree with PyTorch", "已证明:全部 {total} 步与 PyTorch 一致"),
+    "verdict.incomplete": (
+        "Incomplete: {proved} of {total} steps are proved; no rule for {missing}",
+        "不完整:{total} 步中 {proved} 步已证明;尚无规则:{missing}",
+    ),
+    "verdict.failed": (
+        "The model cannot run on this input: it stops at step {total}",
+        "模型无法在此输入上运行:停在第 {total} 步",
+    ),
+    "verdict.mismatch": (
+        "A rule disagrees with PyTorch: this is a mistake in shapeproof, please report it",
+        "有规则与 PyTorch 不一致:这是 shapeproof 的错误,请报告",
+    ),
+    "mark.proved": ("the rule and PyTorch agree", "规则与 PyTorch 一致"),
+    "mark.mismatch": ("the rule and PyTorch disagree", "规则与 PyTorch 不一致"),
+    "mark.unsupported": ("no rule: the shape is PyTorch's alone", "尚无规则:形状仅来自 PyTorch"),
+    "mark.failed": ("PyTorch refuses this call", "PyTorch 拒绝这一调用"),
+    "facts": ("At a glance", "概览"),
+    "output": ("output", "输出"),
+    "parameters": ("parameters", "参数"),
+    "macs": ("multiply-adds", "乘加次数"),
+    "memory": ("bytes of results", "结果字节数"),
+    "weights": ("bytes of parameters", "参数字节数"),
+    "unknown": ("unknown", "未知"),
+    "tried": ("tried at {sizes}", "试运行于 {sizes}"),
+    "works": ("works for", "适用于"),
+    "domain.exact": ("exactly: borne out by running at every edge", "精确:已在每个边界实际运行验证"),
+    "domain.open": (
+        "by the rules; not every edge could be confirmed by running",
+        "依据规则;并非每个边界都能通过运行确认",
+    ),
+    "unused": ("never called", "从未调用"),
+    "sizes": ("Try other sizes", "换个尺寸试试"),
+    "sizes.hint": (
+        "Every size on this page follows. The green part of a slider is where the model runs.",
+        "本页所有尺寸随之更新。滑块的绿色部分是模型可以运行的范围。",
+    ),
+    "inside": ("The model runs at {sizes}.", "模型可以在 {sizes} 运行。"),
+    "outside": (
+        "The model does not run at {sizes}: {where} needs {condition}.",
+        "模型不能在 {sizes} 运行:{where} 要求 {condition}。",
+    ),
+    "its.path": ("the path that the model's own code takes", "模型自身代码所走的分支"),
+    "reset": ("back", "复位"),
+    "why": ("Why it fails", "为什么失败"),
+    "expected": ("expected", "期望"),
+    "got": ("got", "实际"),
+    "fixes": ("What mends it", "怎样修复"),
+    "fix.proved": ("tried: the model then runs", "已试过:修改后模型可以运行"),
+    "fix.open": ("not proved", "未证明"),
+    "warnings": ("It runs, and is still almost surely wrong", "能运行,但几乎肯定有错"),
+    "steps": ("Step by step", "逐步推导"),
+    "steps.scale": (
+        "Drawn to scale: height and width on one scale, channels (depth) on another.",
+        "按比例绘制:高和宽用同一比例,通道(深度)用另一比例。",
+    ),
+    "steps.hint": (
+        "Point at a layer, or move with the arrow keys, to see its window slide.",
+        "指向某一层,或用方向键移动,观看窗口滑动。",
+    ),
+    "input": ("input", "输入"),
+    "model": ("the model itself", "模型本身"),
+    "more": ("details", "详情"),
+    "step": ("step", "步骤"),
+    "line": ("line", "代码行"),
+    "takes": ("takes", "输入形状"),
+    "from": ("from", "来自"),
+    "from.step": ("step {n}", "第 {n} 步"),
+    "requires": ("requires", "要求"),
+    "field": ("sees of the input", "感受野"),
+    "field.value": ("{size} elements, {stride} apart", "{size} 个元素,间隔 {stride}"),
+    "in.letters": ("in letters", "用字母表示"),
+    "axis.0": ("planes", "平面"),
+    "axis.1": ("rows", "行"),
+    "axis.2": ("columns", "列"),
+    "drops": ("the floor drops {what}", "取整丢掉了{what}"),
+    "row": ("the last row", "最后一行"),
+    "rows": ("the last {n} rows", "最后 {n} 行"),
+    "column": ("the last column", "最后一列"),
+    "columns": ("the last {n} columns", "最后 {n} 列"),
+    "and": (" and ", "和"),
+    "repeats": ("{times} times the same {length} steps", "相同的 {length} 步重复 {times} 次"),
+    "window": ("The window", "窗口"),
+    "window.none": (
+        "This step slides no window. Point at a convolution or a pooling.",
+        "这一步没有滑动窗口。请指向卷积或池化。",
+    ),
+    "window.made": (
+        "kernel {k}, stride {s}, padding {p}, dilation {d}",
+        "核 {k},步幅 {s},填充 {p},膨胀 {d}",
+    ),
+    "window.at": (
+        "Position {n} of {total}: element ({y}, {x}) of the output",
+        "第 {n} / {total} 个位置:输出元素 ({y}, {x})",
+    ),
+    "window.kept": ("Every row and column of the input is reached.", "输入的每一行每一列都被覆盖。"),
+    "window.input": ("input {h} x {w}", "输入 {h} x {w}"),
+    "window.output": ("output {h} x {w}", "输出 {h} x {w}"),
+    "window.close": ("closer", "放大"),
+    "window.nowhere": ("The window fits nowhere at these sizes.", "在这些尺寸下窗口无处可放。"),
+    "play": ("play", "播放"),
+    "pause": ("pause", "暂停"),
+    "position": ("position", "位置"),
+    "made.by": ("made by shapeproof {version}", "由 shapeproof {version} 生成"),
+    # words in a rule's line of arithmetic
+    "word.needs": ("needs", "需要"),
+    "word.has": ("has", "实有"),
+    "word.channels": ("channels", "通道"),
+    "word.with": ("with", "与"),
+    "word.of": ("of", "/"),
+    "word.into": ("into", "写入"),
+    "word.unsupported": ("no rule: the shape is PyTorch's alone", "尚无规则:形状仅来自 PyTorch"),
+}
+
+# a rule's formula in words -> the same in Chinese
+FORMULAS = {
+    "out = in": "输出 = 输入",
+    "out = size": "输出 = size",
+    "out = output_size": "输出 = output_size",
+    "out = broadcast(a, b)": "输出 = 广播(a, b)",
+    "product of sizes stays": "各尺寸之积不变",
+    "sum along dim": "沿 dim 相加",
+    "drop dim": "去掉 dim",
+    "dim -> 1": "dim → 1",
+    "insert 1": "插入 1",
+    "drop 1s": "去掉 1",
+    "insert the count": "插入个数",
+    "dims swapped": "交换维度",
+    "dims moved": "移动维度",
+    "in place": "原地写入",
+    "sizes along dim": "沿 dim 的各尺寸",
+    "length along dim": "沿 dim 的长度",
+    "order turned round": "颠倒顺序",
+}
+
+
+def said(key: str, tag: str = "span", **values: object) -> str:
+    """A text of the table as HTML in English, marked so that the page can say it in Chinese.
+
+    Args:
+        key: of :data:`STRINGS`.
+        tag: the element to put it in.
+        values: what to fill in, as plain text.
+
+    Raises:
+        KeyError: for a key that the table does not have.
+    """
+    text = STRINGS[key][0].format(**values)
+    filled = f' data-v="{escape(json.dumps(values, ensure_ascii=False, default=str))}"' if values else ""
+    return f'<{tag} data-t="{key}"{filled}>{escape(text)}</{tag}>'
+
+
+def both(english: str, chinese: str, tag: str = "span") -> str:
+    """A text that stands in no table, such as a rule's formula, in both languages."""
+    return f'<{tag} data-zh="{escape(chinese)}">{escape(english)}</{tag}>'
+
+
+def table(prefix: str | None = None) -> dict[str, tuple[str, str]]:
+    """The strings that a page's script needs: all, or those whose key begins with ``prefix``."""
+    return {key: pair for key, pair in STRINGS.items() if prefix is None or key.startswith(prefix)}
