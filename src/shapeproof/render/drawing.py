@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shapeproof.derivation.model import Step
 from shapeproof.dims import Shape
 
-FRONT, DEPTH = 92, 64  # pixels of the longest side, and of the most channels
+FRONT, DEPTH = 92, 60  # pixels of the longest side, and of the most channels
 DEPTH_X, DEPTH_Y = 0.8, 0.45  # where depth goes on paper, a pixel of it
 
 
@@ -61,8 +61,12 @@ def extents(steps: Sequence[Step]) -> list[Extent | None]:
 
 
 def scales(boxes: Sequence[Extent | None]) -> tuple[float, float]:
-    """Pixels for a row or column, and for a channel, so that the largest of each fills its room."""
+    """Pixels for a row or column, and for a channel, so that the largest of each fills its room.
+
+    Flat vectors do not count beside maps: a long one would leave no depth to see in any of them.
+    """
     known = [box for box in boxes if box is not None]
+    known = [box for box in known if int(box.height) * int(box.width) > 1] or known
     side = max((max(int(box.height), int(box.width)) for box in known), default=1)
     deep = max((int(box.channels) for box in known), default=1)
     return FRONT / max(1, side), DEPTH / max(1, deep)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import itertools
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
@@ -49,8 +49,8 @@ def folded(steps: Sequence[Step]) -> tuple[Group, ...]:
 def owner(steps: Sequence[Step]) -> str:
     """The module in which all these steps run, ``""`` where that is the model itself."""
     paths = [step.module.split(".") for step in steps]
-    shared = os.path.commonprefix(paths)
-    return ".".join(shared)
+    alike = itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False))
+    return ".".join(parts[0] for parts in alike)
 
 
 def _key(step: Step) -> Hashable:

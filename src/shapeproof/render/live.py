@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapeproof.dims import Dim, expr_of
+from shapeproof.dims import Dim
 from shapeproof.dims.conditions import Relation
 from shapeproof.dims.expr import Poly
 from shapeproof.dims.trees import Tree, of_poly, of_relation
+from shapeproof.render.mathml import brackets
 
 
 class Live:
@@ -48,10 +49,7 @@ class Live:
         """Everything kept, as plain JSON values for the page's script."""
         return {
             "sizes": self._trees,
-            "conditions": [{"text": str(relation), "tree": of_relation(relation)} for relation in self._relations],
+            "conditions": [
+                {"text": brackets(str(relation)), "tree": of_relation(relation)} for relation in self._relations
+            ],
         }
-
-
-def expression(size: int) -> Tree:
-    """The tree of a size, a plain number for one without letters."""
-    return of_poly(expr_of(size))

@@ -8,17 +8,18 @@ from html import escape
 
 from shapeproof.dims.trees import Tree
 
-_LEVEL = {"+": 1, "-": 1, "*": 2, "^": 3}
-_BRACKETS = {"floor": "⌊⌋", "ceil": "⌈⌉"}
-_SIGNS = {"+": "+", "-": "−", "*": "·", "/": "/", "=": "=", "->": "→", "@": "@", ",": ",", ";": ";"}
-_TOKEN = re.compile(r"(floor|ceil)\(|->|[-+*/=@,;()]|\d[\d,.]*(?<![,.])|[^\W\d][\w.]*(?: [^\W\d][\w.]*)*|\S")
+_LEVEL = {"+": 1, "-": 1, "*": 2, "/": 2, "^": 3}
+_BRACKETS = {"floor": ("⌊", "⌋"), "ceil": ("⌈", "⌉")}
+_SIGNS = {
+    ">=": "≥", "!=": "≠", "<=": "≤", "->": "→", "+": "+", "-": "\u2212", "*": "·", "/": "/", "=": "=", "@": "@",
+    ",": ",", ";": ";",
+}  # fmt: skip
+_TOKEN = re.compile(r"(floor|ceil)\(|->|[><!]=|[-+*/=@,;()]|\d[\d,.]*(?<![,.])|[^\W\d][\w.]*(?: [^\W\d][\w.]*)*|\S")
 
 
-def math(inside: str, label: str = "", block: bool = False) -> str:
-    """A ``math`` element; ``label`` is what a screen reader without MathML says."""
-    shown = ' display="block"' if block else ""
-    said = f' aria-label="{escape(label)}"' if label else ""
-    return f"<math{shown}{said}>{inside}</math>"
+def math(inside: str) -> str:
+    """A ``math`` element."""
+    return f"<math>{inside}</math>"
 
 
 def number(text: str) -> str:
@@ -33,14 +34,13 @@ def of_tree(tree: Tree, values: Mapping[str, str] | None = None) -> str:
     if not isinstance(tree, list):
         return number(str(tree))
     kind, *parts = tree
-    if kind == "/":
-        return f"<mfrac>{_row(of_tree(parts[0], values))}{_row(of_tree(parts[1], values))}</mfrac>"
     if kind in _BRACKETS:
         left, right = _BRACKETS[kind]
         return f"<mrow><mo>{left}</mo>{of_tree(parts[0], values)}<mo>{right}</mo></mrow>"
     if kind == "^":
         return f"<msup>{_wrapped(parts[0], 3, values)}<mn>{parts[1]}</mn></msup>"
-    shown = [_wrapped(part, _LEVEL[kind] + (kind == "-" and place > 0), values) for place, part in enumerate(parts)]
+    # fractions stand on one line: brackets around a tall one do not grow without a mathematical font
+    shown = [_wrapped(part, _LEVEL[kind] + (kind in "-/" and place > 0), values) for place, part in enumerate(parts)]
     return f"<mo>{_between(kind, parts, values)}</mo>".join(shown)
 
 
@@ -57,45 +57,61 @@ def _wrapped(part: Tree, level: int, values: Mapping[str, str] | None) -> str:
     return inside
 
 
-def _row(inside: str) -> str:
-    return f"<mrow>{inside}</mrow>"
+def plain_word(text: str) -> str:
+    """A word within a formula."""
+    return f"<mtext>{escape(text)}</mtext>"
 
 
-def of_text(text: str, word: Callable[[str], str] = escape, sizes: Mapping[str, str] | None = None) -> str:
-    """A line of arithmetic as a rule writes it, token for token.
+def brackets(text: str) -> str:
+    """A line of plain text with the signs that print has: ``floor((H + 3)/4) >= 1`` as ``⌊(H + 3)/4⌋ ≥ 1``."""
+    shown, closing = [], []
+    for piece in re.findall(r"floor\(|ceil\(|[><!]=|->|.", text, re.DOTALL):
+        if piece.endswith("("):
+            left, right = _BRACKETS.get(piece[:-1], ("(", ")"))
+            closing.append(right)
+            shown.append(left)
+        elif piece == ")" and closing:
+            shown.append(closing.pop())
+        else:
+            shown.append(_SIGNS[piece] if len(piece) == 2 else piece)
+    return "".join(shown)
+
+
+def of_text(text: str, word: Callable[[str], str] = plain_word, sizes: Mapping[str, str] | None = None) -> str:
+    """A line of arithmetic as a rule writes it, piece for piece.
 
     Args:
         text: such as ``128 * 1 * 1 = 128`` or ``(N, 16) -> (N, 10)``.
-        word: what stands for words that are no sizes.
+        word: makes an ``mtext`` of a word that is no size.
         sizes: expressions, as they stand in the text, with the MathML to show instead.
     """
     sizes = sizes or {}
     whole = "|".join(rf"(?<![\w.]){re.escape(key)}(?![\w(])" for key in sorted(sizes, key=len, reverse=True))
     shown, closing = [], []
     for match in re.finditer(f"{whole}|{_TOKEN.pattern}" if whole else _TOKEN.pattern, text):
-        token = match[0]
-        if token in sizes:
-            shown.append(sizes[token])
-        elif token.endswith("(") and token != "(":
-            left, right = _BRACKETS[token[:-1]]
+        piece = match[0]
+        if piece in sizes:
+            shown.append(sizes[piece])
+        elif piece.endswith("(") and piece != "(":
+            left, right = _BRACKETS[piece[:-1]]
             shown.append(f"<mo>{left}</mo>")
             closing.append(right)
-        elif token in "()":
-            if token == "(":
+        elif piece in "()":
+            if piece == "(":
                 closing.append(")")
-            shown.append(f"<mo>{token if token == '(' else closing.pop() if closing else token}</mo>")
+            shown.append(f"<mo>{piece if piece == '(' else closing.pop() if closing else piece}</mo>")
         else:
-            shown.append(_token(token, text[: match.start()].rstrip()[-1:], word))
+            shown.append(_token(piece, text[: match.start()].rstrip()[-1:], word))
     return "".join(shown)
 
 
-def _token(token: str, before: str, word: Callable[[str], str]) -> str:
-    if token == "*" and before in ("(", ""):
-        return "<mo>∗</mo>"
-    if token in _SIGNS:
-        return f"<mo>{_SIGNS[token]}</mo>"
-    if token[0].isdigit():
-        return f"<mn>{escape(token)}</mn>"
-    if len(token) == 1:
-        return f"<mi>{escape(token)}</mi>"
-    return f"<mtext>&#160;{word(token)}&#160;</mtext>"
+def _token(piece: str, before: str, word: Callable[[str], str]) -> str:
+    if piece == "*" and before in ("(", ""):
+        return "<mo>*</mo>"
+    if piece in _SIGNS:
+        return f"<mo>{_SIGNS[piece]}</mo>"
+    if piece[0].isdigit():
+        return f"<mn>{escape(piece)}</mn>"
+    if len(piece) == 1:
+        return f"<mi>{escape(piece)}</mi>"
+    return f'<mspace width=".3em"></mspace>{word(piece)}<mspace width=".3em"></mspace>'

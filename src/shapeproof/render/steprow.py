@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
@@ -10,14 +9,13 @@ from pathlib import PurePath
 from typing import Any
 
 from shapeproof.derivation.model import Derivation, Step
-from shapeproof.dims import Dim, Shape
-from shapeproof.dims.trees import of_formula, of_poly
+from shapeproof.dims.trees import of_formula
 from shapeproof.render import mathml
 from shapeproof.render.drawing import Extent
 from shapeproof.render.folding import Group
 from shapeproof.render.lanes import Row
 from shapeproof.render.live import Live
-from shapeproof.render.strings import FORMULAS, STRINGS, both, said
+from shapeproof.render.strings import FORMULAS, STRINGS, both, packed, said
 from shapeproof.render.words import MARKS, shape_text
 from shapeproof.rules.window import Window
 
@@ -34,6 +32,7 @@ class Shown:
     """A row to show.
 
     Attributes:
+        name: its anchor on the page.
         step: the step; ``None`` for an input.
         shape: what is drawn and written as its output.
         box: the feature map.
@@ -44,6 +43,7 @@ class Shown:
         sources: numbers of the steps it takes from, as the page counts them.
     """
 
+    name: str
     step: Step | None
     shape: Any
     box: Extent | None
@@ -57,12 +57,14 @@ class Shown:
 def item(shown: Shown, derivation: Derivation, live: Live) -> str:
     """The row as a list item."""
     step = shown.step
-    name = f"s{step.index}" if step else f"in{id(shown)}"
+    name = shown.name
     classes = ["step", step.verdict if step else "given", _kind(step.op) if step else "input"]
     classes += ["fold"] if shown.folded else []
-    given = {"w": json.dumps([_window(w, live) for w in step.windows]) if step and step.windows else None,
-             "r": json.dumps([live.condition(c.relation) for c in step.requires]) if step and step.requires else None}
-    marks = "".join(f' data-{key}="{escape(value)}"' for key, value in given.items() if value)
+    given = {
+        "w": [_window(w, live) for w in step.windows] if step else [],
+        "r": [live.condition(c.relation) for c in step.requires] if step else [],
+    }
+    marks = "".join(f" data-{key}='{packed(value)}'" for key, value in given.items() if value)
     return (
         f'<li class="{" ".join(classes)}" id="{name}" tabindex="0" aria-labelledby="{name}h"{marks}>'
         f"{_lanes(shown)}{_map(shown.box, live)}"
@@ -107,10 +109,10 @@ def _map(box: Extent | None, live: Live) -> str:
         return '<div class="map"></div>'
     sizes = (box.height, box.width, box.channels)
     style = ";".join(f"--{name}:{int(size)}" for name, size in zip("hwc", sizes, strict=True))
-    marks = json.dumps([live.data(size) for size in sizes])
+    marks = packed([live.data(size) for size in sizes])
     told = " x ".join(str(int(size)) for size in sizes)
     return (
-        f'<svg class="map" style="{style}" data-m="{escape(marks)}" role="img"><title>{told}</title>'
+        f"<svg class='map' style='{style}' data-m='{marks}' role='img'><title>{told}</title>"
         '<g><rect class="side"/><rect class="top"/><rect class="front"/></g></svg>'
     )
 
@@ -134,18 +136,21 @@ def _math(step: Step, derivation: Derivation, live: Live) -> str:
         lines = _window_lines(step, live)
         formula = mathml.of_tree(of_formula(step.windows[0].formula))
         return f'<p class="formula">{mathml.math(formula)}</p>{lines}{_dropped(step.windows, live)}'
+    formula = f'<span class="formula">{_formula(step.formula)}</span>'
+    if step.arithmetic == shape_text(step.output):  # the shape stands beside it already
+        return f'<p class="sum">{formula}</p>'
     line = mathml.math(mathml.of_text(step.arithmetic, _word, _sizes_in(step, live)))
-    return f'<p class="formula">{_formula(step.formula)}</p><p class="sum">{line}</p>'
+    return f'<p class="sum">{formula} {line}</p>'
 
 
 def _window_lines(step: Step, live: Live) -> str:
     """The formula with its values, one line for each axis that differs."""
-    unlike = list(dict.fromkeys(step.windows))
+    unlike = list({window.arithmetic: window for window in step.windows}.values())
     first = 3 - len(step.windows)
     lines = []
     for place, window in enumerate(unlike):
         values = {name: _value(size, live) for name, size in window.sizes.items()}
-        left = mathml.of_tree(of_formula(window.formula), values) + ("<mo>−</mo><mn>1</mn>" if window.overhangs else "")
+        left = mathml.of_tree(of_formula(window.formula), values) + ("<mo>-</mo><mn>1</mn>" if window.overhangs else "")
         result = f'<mo>=</mo><mrow class="result">{live.number(window.size_out, "mn")}</mrow>'
         axis = f"{said(f'axis.{first + place}')} " if len(unlike) > 1 else ""
         lines.append(f'<p class="sum">{axis}{mathml.math(left + result)}</p>')
@@ -160,8 +165,8 @@ def _dropped(windows: tuple[Window, ...], live: Live) -> str:
     """Which rows and columns the floor drops; with letters, the script says it for the sizes at hand."""
     words = ("row", "column")[-len(windows) :] if len(windows) <= 2 else ("row", "row", "column")
     left = [max(0, int(w.unreached)) for w in windows]
-    parts = [said(word if n == 1 else f"{word}s", **({} if n == 1 else {"n": n}))
-             for n, word in zip(left, words, strict=True) if n]  # fmt: skip
+    pairs = [(n, word) for n, word in zip(left, words, strict=True) if n]
+    parts = [said(word) if n == 1 else said(f"{word}s", n=n) for n, word in pairs]
     hidden = "" if parts else " hidden"
     what = said("and").join(parts)
     return f'<p class="drops"{hidden}>{said("drops", what="")}<span>{what}</span></p>'
@@ -175,20 +180,13 @@ def _formula(text: str) -> str:
 
 def _word(text: str) -> str:
     key = f"word.{text}"
-    return said(key) if key in STRINGS else escape(text)
+    return said(key, "mtext") if key in STRINGS else mathml.plain_word(text)
 
 
 def _sizes_in(step: Step, live: Live) -> dict[str, str]:
     """Every size with letters that a line of this step may speak of, as its text, with its live number."""
     found = {str(size): size for size in _flat((*step.inputs, step.output)) if live.place(size) is not None}
-    for size in list(found.values()):
-        found |= {str(factor): factor for factor in _factors(size)}
     return {text: live.number(size, "mn") for text, size in found.items()}
-
-
-def _factors(size: int) -> Iterable[int]:
-    """The letters of a size, which lines of arithmetic also write alone."""
-    return size.letters if isinstance(size, Dim) and hasattr(size, "letters") else ()
 
 
 def _flat(shape: Any) -> Iterable[int]:
@@ -204,12 +202,12 @@ def _came(shown: Shown, live: Live) -> str:
     mark = ""
     if step:
         mark = f'<span class="mark" title="{STRINGS[f"mark.{step.verdict}"][0]}">{MARKS[step.verdict]}</span>'
-        mark += said(f"mark.{step.verdict}", tag="span").replace("<span", '<span class="unseen"', 1)
+        mark += said(step.verdict).replace("<span", '<span class="unseen"', 1)
     if step and step.verdict == "mismatch":
         return f"{mark} PyTorch {escape(shape_text(step.output))}, {escape(shape_text(step.derived))}"
     letters = ""
     if any(live.place(size) is not None for size in _flat(shown.shape)):
-        letters = f'<span class="letters">{mathml.math(mathml.of_text(shape_text(shown.shape)))}</span>'
+        letters = f'<span class="letters">{escape(mathml.brackets(shape_text(shown.shape)))}</span>'
     return f'{mark}<span class="shape">{shape_html(shown.shape, live)}</span>{letters}'
 
 
@@ -221,7 +219,7 @@ def shape_html(shape: Any, live: Live) -> str:
         return "; ".join(shape_html(part, live) for part in shape if part is not None)
     if isinstance(shape, dict):
         return "; ".join(f"{escape(str(key))}: {shape_html(part, live)}" for key, part in shape.items())
-    return "–" if shape is None else escape(str(shape))
+    return "-" if shape is None else escape(str(shape))
 
 
 def _details(shown: Shown, live: Live) -> str:
@@ -230,33 +228,36 @@ def _details(shown: Shown, live: Live) -> str:
     cost = step.cost
     facts = []
     if cost.parameters:
-        facts.append((said("parameters"), f"{cost.parameters:,}"))
+        facts.append(f"{said('parameters')} <b>{cost.parameters:,}</b>")
     if cost.macs is None or int(cost.macs):
-        macs = said("unknown") if cost.macs is None else live.number(cost.macs, count=True)
-        facts.append((said("macs"), macs))
+        macs = said("unknown", "b") if cost.macs is None else f"<b>{live.number(cost.macs, 'span', count=True)}</b>"
+        facts.append(f"{said('macs')} {macs}")
     if step.receptive_field:
-        seen = step.receptive_field
-        size, stride = (" x ".join(map(str, part)) for part in (seen.size, seen.stride))
-        facts.append((said("field"), said("field.value", size=size, stride=stride)))
-    brief = "".join(f"<span>{label} <b>{value}</b></span>" for label, value in facts)
-    rows = [(said("step"), str(step.index))]
+        size, stride = (_times(part) for part in (step.receptive_field.size, step.receptive_field.stride))
+        facts.append(said("field", size=size, stride=stride))
+    brief = "".join(f"<span>{fact}</span>" for fact in facts)
+    listed = "".join(f"{said(key, 'dt')}<dd>{value}</dd>" for key, value in _rows(step, shown.sources))
+    return f'<div class="cost">{brief}<details>{said("more", "summary")}<dl>{listed}</dl></details></div>'
+
+
+def _times(sizes: tuple[int, ...]) -> str:
+    """Sizes as one says them: ``5 x 5``."""
+    return " x ".join(map(str, sizes))
+
+
+def _rows(step: Step, sources: tuple[int, ...]) -> list[tuple[str, str]]:
+    """What is shown of a step when one asks for more: keys of the strings, and HTML."""
+    rows = [("step", str(step.index))]
     if step.source:
-        rows.append((said("line"), f"<code>{escape(_short(step.source))}</code>"))
-    rows.append((said("takes"), " ".join(shape_html(shape, live) for shape in step.inputs) or "–"))
-    if shown.sources:
-        links = (f'<a href="#s{n}">{said("from.step", n=n)}</a>' for n in shown.sources)
-        rows.append((said("from"), ", ".join(links)))
-    rows += [(said("requires"), mathml.math(mathml.of_text(str(c.relation)))) for c in step.requires]
-    rows.append((said("memory"), f"{cost.activation_bytes:,}"))
-    listed = "".join(f"<dt>{label}</dt><dd>{value}</dd>" for label, value in rows)
-    return f'<div class="cost">{brief}<details><summary>{said("more")}</summary><dl>{listed}</dl></details></div>'
+        rows.append(("line", f"<code>{escape(_short(step.source))}</code>"))
+    rows.append(("takes", escape(mathml.brackets(" ".join(map(shape_text, step.inputs)))) or "-"))
+    if sources:
+        links = (said("from.step", "a", n=n).replace("<a", f'<a href="#s{n}"', 1) for n in sources)
+        rows.append(("from", ", ".join(links)))
+    needs = "<br>".join(escape(mathml.brackets(str(c.relation))) for c in step.requires)
+    return [*rows, *([("requires", needs)] if needs else []), ("memory", f"{step.cost.activation_bytes:,}")]
 
 
 def _short(source: str) -> str:
     """The file and its folder: enough to find it, and no more of anyone's disk than that."""
     return "/".join(PurePath(source).parts[-2:])
-
-
-def letters_of(shape: Shape) -> str:
-    """A shape in letters, as MathML."""
-    return mathml.math("<mo>,</mo>".join(mathml.of_tree(of_poly(s.expr)) if isinstance(s, Dim) else str(s) for s in shape))

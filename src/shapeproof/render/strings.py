@@ -15,22 +15,22 @@ STRINGS: dict[str, tuple[str, str]] = {
     "mismatch": ("mismatch", "不一致"),
     "failed": ("failed", "失败"),
     "unsupported": ("no rule", "尚无规则"),
-    "verdict.proved": ("Proved: all {total} steps agree with PyTorch", "已证明:全部 {total} 步与 PyTorch 一致"),
+    "verdict.proved": ("Proved: all {total} steps agree with PyTorch", "已证明：全部 {total} 步与 PyTorch 一致"),
     "verdict.incomplete": (
         "Incomplete: {proved} of {total} steps are proved; no rule for {missing}",
-        "不完整:{total} 步中 {proved} 步已证明;尚无规则:{missing}",
+        "不完整：{total} 步中 {proved} 步已证明；尚无规则：{missing}",
     ),
     "verdict.failed": (
-        "The model cannot run on this input: it stops at step {total}",
-        "模型无法在此输入上运行:停在第 {total} 步",
+        "The model cannot run on this input: it stops at step {last}",
+        "模型无法在此输入上运行：停在第 {last} 步",
     ),
     "verdict.mismatch": (
         "A rule disagrees with PyTorch: this is a mistake in shapeproof, please report it",
-        "有规则与 PyTorch 不一致:这是 shapeproof 的错误,请报告",
+        "有规则与 PyTorch 不一致：这是 shapeproof 的错误，请报告",
     ),
     "mark.proved": ("the rule and PyTorch agree", "规则与 PyTorch 一致"),
     "mark.mismatch": ("the rule and PyTorch disagree", "规则与 PyTorch 不一致"),
-    "mark.unsupported": ("no rule: the shape is PyTorch's alone", "尚无规则:形状仅来自 PyTorch"),
+    "mark.unsupported": ("no rule: the shape is PyTorch's alone", "尚无规则：形状仅来自 PyTorch"),
     "mark.failed": ("PyTorch refuses this call", "PyTorch 拒绝这一调用"),
     "facts": ("At a glance", "概览"),
     "output": ("output", "输出"),
@@ -41,21 +41,25 @@ STRINGS: dict[str, tuple[str, str]] = {
     "unknown": ("unknown", "未知"),
     "tried": ("tried at {sizes}", "试运行于 {sizes}"),
     "works": ("works for", "适用于"),
-    "domain.exact": ("exactly: borne out by running at every edge", "精确:已在每个边界实际运行验证"),
+    "domain.exact": ("exactly: borne out by running at every edge", "精确：已在每个边界实际运行验证"),
     "domain.open": (
         "by the rules; not every edge could be confirmed by running",
-        "依据规则;并非每个边界都能通过运行确认",
+        "依据规则；并非每个边界都能通过运行确认",
     ),
     "unused": ("never called", "从未调用"),
     "sizes": ("Try other sizes", "换个尺寸试试"),
     "sizes.hint": (
-        "Every size on this page follows. The green part of a slider is where the model runs.",
-        "本页所有尺寸随之更新。滑块的绿色部分是模型可以运行的范围。",
+        "Every size on this page follows. Green is where the model runs.",
+        "本页所有尺寸随之更新。绿色部分是模型可以运行的范围。",
     ),
     "inside": ("The model runs at {sizes}.", "模型可以在 {sizes} 运行。"),
     "outside": (
         "The model does not run at {sizes}: {where} needs {condition}.",
-        "模型不能在 {sizes} 运行:{where} 要求 {condition}。",
+        "模型不能在 {sizes} 运行：{where} 要求 {condition}。",
+    ),
+    "mended": (
+        "At {sizes} the step that failed would run; derive there to see the rest.",
+        "在 {sizes} 失败的那一步可以运行；请在该尺寸重新推导以查看其余步骤。",
     ),
     "its.path": ("the path that the model's own code takes", "模型自身代码所走的分支"),
     "reset": ("back", "复位"),
@@ -63,17 +67,17 @@ STRINGS: dict[str, tuple[str, str]] = {
     "expected": ("expected", "期望"),
     "got": ("got", "实际"),
     "fixes": ("What mends it", "怎样修复"),
-    "fix.proved": ("tried: the model then runs", "已试过:修改后模型可以运行"),
+    "fix.proved": ("tried: the model then runs", "已试过：修改后模型可以运行"),
     "fix.open": ("not proved", "未证明"),
-    "warnings": ("It runs, and is still almost surely wrong", "能运行,但几乎肯定有错"),
+    "warnings": ("It runs, and is still almost surely wrong", "能运行，但几乎肯定有错"),
     "steps": ("Step by step", "逐步推导"),
     "steps.scale": (
-        "Drawn to scale: height and width on one scale, channels (depth) on another.",
-        "按比例绘制:高和宽用同一比例,通道(深度)用另一比例。",
+        "Drawn to scale: height and width on one scale, channels (depth) on another; long flat vectors are cut.",
+        "按比例绘制：高和宽用同一比例，通道（深度）用另一比例；过长的向量被截短。",
     ),
     "steps.hint": (
         "Point at a layer, or move with the arrow keys, to see its window slide.",
-        "指向某一层,或用方向键移动,观看窗口滑动。",
+        "指向某一层，或用方向键移动，观看窗口滑动。",
     ),
     "input": ("input", "输入"),
     "model": ("the model itself", "模型本身"),
@@ -84,8 +88,7 @@ STRINGS: dict[str, tuple[str, str]] = {
     "from": ("from", "来自"),
     "from.step": ("step {n}", "第 {n} 步"),
     "requires": ("requires", "要求"),
-    "field": ("sees of the input", "感受野"),
-    "field.value": ("{size} elements, {stride} apart", "{size} 个元素,间隔 {stride}"),
+    "field": ("receptive field {size}, stride {stride}", "感受野 {size}，步幅 {stride}"),
     "in.letters": ("in letters", "用字母表示"),
     "axis.0": ("planes", "平面"),
     "axis.1": ("rows", "行"),
@@ -104,11 +107,11 @@ STRINGS: dict[str, tuple[str, str]] = {
     ),
     "window.made": (
         "kernel {k}, stride {s}, padding {p}, dilation {d}",
-        "核 {k},步幅 {s},填充 {p},膨胀 {d}",
+        "核 {k}，步幅 {s}，填充 {p}，膨胀 {d}",
     ),
     "window.at": (
         "Position {n} of {total}: element ({y}, {x}) of the output",
-        "第 {n} / {total} 个位置:输出元素 ({y}, {x})",
+        "第 {n} / {total} 个位置：输出元素 ({y}, {x})",
     ),
     "window.kept": ("Every row and column of the input is reached.", "输入的每一行每一列都被覆盖。"),
     "window.input": ("input {h} x {w}", "输入 {h} x {w}"),
@@ -126,7 +129,7 @@ STRINGS: dict[str, tuple[str, str]] = {
     "word.with": ("with", "与"),
     "word.of": ("of", "/"),
     "word.into": ("into", "写入"),
-    "word.unsupported": ("no rule: the shape is PyTorch's alone", "尚无规则:形状仅来自 PyTorch"),
+    "word.unsupported": ("no rule: the shape is PyTorch's alone", "尚无规则：形状仅来自 PyTorch"),
 }
 
 # a rule's formula in words -> the same in Chinese
@@ -163,8 +166,14 @@ def said(key: str, tag: str = "span", **values: object) -> str:
         KeyError: for a key that the table does not have.
     """
     text = STRINGS[key][0].format(**values)
-    filled = f' data-v="{escape(json.dumps(values, ensure_ascii=False, default=str))}"' if values else ""
+    filled = f" data-v='{packed(values)}'" if values else ""
     return f'<{tag} data-t="{key}"{filled}>{escape(text)}</{tag}>'
+
+
+def packed(value: object) -> str:
+    """A value as JSON for an attribute between single quotes."""
+    text = json.dumps(value, ensure_ascii=False, default=str, separators=(",", ":"))
+    return text.replace("&", "&amp;").replace("'", "&#39;").replace("<", "&lt;")
 
 
 def both(english: str, chinese: str, tag: str = "span") -> str:

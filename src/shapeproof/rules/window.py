@@ -80,12 +80,14 @@ class Window:
         return arithmetic(self.formula, self.sizes)
 
     @property
+    def unreached(self) -> int:
+        """How many of the input's own elements at the end no window reaches; negative where the last goes beyond."""
+        return self.size_in - ((self.size_out - 1) * self.stride + self.span - self.padding)
+
+    @property
     def dropped(self) -> int:
-        """How many of the input's own elements at the end no window reaches (0 where that depends on a letter)."""
-        if isinstance(self.size_in, Dim):
-            return 0
-        reached = (self.size_out - 1) * self.stride + self.span - self.padding
-        return max(0, self.size_in - reached)
+        """How many elements at the end the floor drops (0 where that depends on a letter)."""
+        return 0 if isinstance(self.size_in, Dim) else max(0, self.unreached)
 
 
 AXIS_WORDS = {1: ("element",), 2: ("row", "column"), 3: ("plane", "row", "column")}

@@ -1,0 +1,232 @@
+"""A derivation as one page that needs nothing from elsewhere: drawn to scale, with sliders, in two languages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from html import escape
+from typing import Any
+
+from shapeproof.derivation.model import Derivation, Fix, ShapeWarning, Step
+from shapeproof.render import folding, lanes
+from shapeproof.render.drawing import DEPTH, FRONT, extent, extents, first_shape, scales
+from shapeproof.render.live import Live
+from shapeproof.render.mathml import brackets
+from shapeproof.render.page import in_notebook, page
+from shapeproof.render.steprow import Shown, item, shape_html
+from shapeproof.render.strings import said
+from shapeproof.render.words import MARKS, title
+
+
+def render(derivation: Derivation) -> str:
+    """The whole page."""
+    live = Live()
+    body = section(derivation, live)
+    return page(title(derivation), f"{_skip()}{body}", data(derivation, live), style(derivation))
+
+
+def notebook(derivation: Derivation) -> str:
+    """The same page in a frame, as a notebook shows it."""
+    return in_notebook(render(derivation))
+
+
+def style(derivation: Derivation) -> str:
+    """The scales of the drawing, for the page's root element."""
+    side, deep = scales(extents(derivation.steps) + [shown.box for shown in _inputs(derivation)])
+    return f"--u:{side:.4f};--v:{deep:.4f}"
+
+
+def data(derivation: Derivation, live: Live) -> dict[str, Any]:
+    """What the page's script needs: letters, sizes and conditions as trees, the room for the drawing."""
+    for relation in _relations(derivation):
+        live.condition(relation)
+    return {
+        "failed": derivation.diagnosis is not None,
+        "letters": dict(derivation.sizes),
+        "front": FRONT,
+        "depth": DEPTH,
+        **live.tables(),
+    }
+
+
+def section(derivation: Derivation, live: Live, level: int = 1) -> str:
+    """The derivation as HTML without head, to stand on a page of its own or within another."""
+    rows = shown_rows(derivation)
+    width = max((row.lanes.width for row in rows), default=0)
+    items = "".join(item(row, derivation, live) for row in rows)
+    return (
+        f"{_head(derivation, level)}<main>"
+        f"{_diagnosis(derivation)}{_warnings(derivation.warnings)}{_facts(derivation, live)}{_sliders(derivation)}"
+        f'<section class="derivation"><h2 id="steps" tabindex="-1">{said("steps")}</h2>'
+        f'<p class="hint">{said("steps.scale")} {said("steps.hint")}</p>'
+        f'<div class="both"><ol class="steps" style="--lanes:{width}">\n{items}</ol>{_window_room()}</div>'
+        "</section></main>"
+    )
+
+
+def _skip() -> str:
+    return said("skip", "a").replace("<a", '<a class="skip" href="#steps"', 1)
+
+
+def _head(derivation: Derivation, level: int) -> str:
+    inputs = ", ".join(derivation.inputs)
+    proved = sum(step.verdict == "proved" for step in derivation.steps)
+    missing = ", ".join(sorted({step.op for step in derivation.steps if step.verdict == "unsupported"}))
+    total = len(derivation.steps)
+    verdict = said(f"verdict.{derivation.verdict}", proved=proved, total=total, missing=missing, last=total - 1)
+    mark = MARKS.get(derivation.verdict, MARKS["unsupported"])
+    return (
+        f"<header><div><h{level}>{escape(derivation.model)} <small>{said('on', inputs=inputs)}</small></h{level}>"
+        f'<p class="verdict {derivation.verdict}"><span aria-hidden="true">{mark}</span> {verdict}</p></div>'
+        f"{said('language', 'button').replace('<button', '<button id=language type=button', 1)}</header>"
+    )
+
+
+def _facts(derivation: Derivation, live: Live) -> str:
+    cost = derivation.cost
+    macs = said("unknown") if cost.macs is None else live.number(cost.macs, count=True)
+    facts = [
+        ("output", shape_html(derivation.output, live)),
+        ("parameters", f"{cost.parameters:,}"),
+        ("macs", macs),
+        ("memory", f"{cost.activation_bytes:,}"),
+        ("weights", f"{cost.parameter_bytes:,}"),
+    ]
+    if derivation.diagnosis:
+        facts = facts[1:]
+    if derivation.domain is not None:
+        known = said("domain.exact" if derivation.domain.exact else "domain.open")
+        facts.append(("works", f"{escape(brackets(str(derivation.domain)))}<br><small>{known}</small>"))
+    if derivation.unused:
+        facts.append(("unused", escape(", ".join(derivation.unused))))
+    listed = "".join(f"<div><dt>{said(key)}</dt><dd>{value}</dd></div>" for key, value in facts)
+    return f'<section class="facts"><h2 class="unseen">{said("facts")}</h2><dl>{listed}</dl></section>'
+
+
+def _sliders(derivation: Derivation) -> str:
+    settled = derivation.diagnosis is not None and not derivation.diagnosis.step.requires
+    if not derivation.sizes or settled:  # no size of a letter would mend a failure that does not depend on one
+        return ""
+    rows = "".join(
+        f'<div class="slider"><label for="r{name}"><var>{escape(name)}</var></label>'
+        f'<input type="range" id="r{name}" data-letter="{escape(name)}" min="1" max="{high}" value="{size}">'
+        f'<input type="number" data-letter="{escape(name)}" min="1" max="1000000" value="{size}" '
+        f'aria-label="{escape(name)}"></div>'
+        for name, size in derivation.sizes
+        for high in (_reach(derivation, name, size),)
+    )
+    sizes = ", ".join(f"{name} = {size}" for name, size in derivation.sizes)
+    return (
+        f'<section class="sizes" id="sizes"><h2>{said("sizes")} <small>{said("sizes.hint")}</small></h2>'
+        f'<div class="sliders">{rows}</div><p class="state" role="status">{said("tried", sizes=sizes)}</p>'
+        f"{said('reset', 'button').replace('<button', '<button id=reset type=button hidden', 1)}</section>"
+    )
+
+
+def _reach(derivation: Derivation, name: str, size: int) -> int:
+    """Where a letter's slider ends: well beyond the size tried and beyond the last edge."""
+    intervals = derivation.domain.intervals.get(name, []) if derivation.domain is not None else []
+    edges = [end for pair in intervals for end in pair if end is not None]
+    return int(max(16, 2 * int(size), *(2 * edge for edge in edges), 0))
+
+
+def _relations(derivation: Derivation) -> Sequence[Any]:
+    if derivation.domain is not None:
+        return list(derivation.domain.relations)
+    return [condition.relation for condition in derivation.conditions]
+
+
+def _diagnosis(derivation: Derivation) -> str:
+    found = derivation.diagnosis
+    if not found:
+        return ""
+    place = f'<a href="#s{found.step.index}">{said("from.step", n=found.step.index)}</a>'
+    return (
+        f'<section class="trouble" role="alert"><h2>{said("why")}: <code>{escape(found.code)}</code></h2>'
+        f'<p lang="en">{escape(found.message)} ({place})</p>{_fixes(found.fixes)}</section>'
+    )
+
+
+def _fixes(fixes: Sequence[Fix]) -> str:
+    if not fixes:
+        return ""
+    rows = "".join(
+        f'<li class="{"sure" if fix.proved else "open"}"><span lang="en">{escape(fix.text)}</span> '
+        f"<small>{said('fix.proved' if fix.proved else 'fix.open')}</small></li>"
+        for fix in fixes
+    )
+    return f'<h3>{said("fixes")}</h3><ol class="fixes">{rows}</ol>'
+
+
+def _warnings(found: Sequence[ShapeWarning]) -> str:
+    if not found:
+        return ""
+    rows = "".join(
+        f'<li><code>{escape(w.code)}</code> <span lang="en">{escape(w.message)}</span> '
+        f'(<a href="#s{w.step.index}">{said("from.step", n=w.step.index)}</a>){_fixes(w.fixes)}</li>'
+        for w in found
+    )
+    return f'<section class="doubt"><h2>{said("warnings")}</h2><ul>{rows}</ul></section>'
+
+
+def _window_room() -> str:
+    """Where the script draws the window; it stands here so that the page's order is the reading order."""
+    return (
+        f'<aside id="window" aria-live="off"><h2>{said("window")}</h2><div class="stage">'
+        f'<p class="plain">{said("window.none")}</p></div></aside>'
+    )
+
+
+def shown_rows(derivation: Derivation) -> list[Shown]:
+    """The rows of the page: inputs first, then the steps, repetitions told once."""
+    inputs = _inputs(derivation)
+    steps = derivation.steps
+    stands_for: dict[int, int] = {}  # step -> the step that is shown in its place
+    groups: dict[int, tuple[folding.Group, tuple[str, ...]]] = {}
+    for group in folding.folded(steps):
+        for place in range(group.length * group.times):
+            stands_for[group.start + place] = group.start + place % group.length
+        if group.times > 1:
+            starts = range(group.start, group.start + group.length * group.times, group.length)
+            names = (folding.owner(steps[at : at + group.length]) for at in starts)
+            groups[group.start] = (group, tuple(name for name in names if name))
+    kept = [step for step in steps if stands_for[step.index] == step.index]
+    row_of = {step.index: len(inputs) + place for place, step in enumerate(kept)}
+    members = _members(groups)
+    parents = [() for _ in inputs] + [
+        _parents(step, inputs, {**row_of, **{hidden: row_of[s] for hidden, s in stands_for.items()}}) for step in kept
+    ]
+    laid = lanes.rows(parents)
+    below = [row.straight for row in laid[1:]] + [False]
+    boxes = extents(steps)
+    shown = [replace(row, lanes=lane, below=under) for row, lane, under in zip(inputs, laid, below, strict=False)]
+    for step, lane, under in zip(kept, laid[len(inputs) :], below[len(inputs) :], strict=True):
+        sources = tuple(dict.fromkeys(stands_for[p] for p in step.parents))
+        row = Shown(f"s{step.index}", step, step.output, boxes[step.index], lane, under, sources=sources)
+        shown.append(replace(row, group=groups.get(step.index), folded=step.index in members))
+    return shown
+
+
+def _members(groups: dict[int, tuple[folding.Group, tuple[str, ...]]]) -> set[int]:
+    """The steps that belong to a repetition."""
+    return {at for start, (group, _) in groups.items() for at in range(start, start + group.length)}
+
+
+def _parents(step: Step, inputs: Sequence[Shown], row_of: dict[int, int]) -> tuple[int, ...]:
+    """The rows that feed a step; one that takes no earlier result takes the input of its shape."""
+    if step.parents:
+        return tuple(sorted({row_of[parent] for parent in step.parents}))
+    if not step.inputs:
+        return ()
+    return tuple(place for place, row in enumerate(inputs) if row.shape == step.inputs[0])
+
+
+def _inputs(derivation: Derivation) -> list[Shown]:
+    """A row for each different shape with which steps begin that take no earlier result."""
+    begin = {str(step.inputs[0]): step for step in reversed(derivation.steps) if step.inputs and not step.parents}
+    rows: list[Shown] = []
+    for step in reversed(begin.values()):
+        shape = first_shape(step.inputs[0])
+        if shape is not None:
+            rows.append(Shown(f"in{len(rows)}", None, shape, extent(shape, len(step.windows)), lanes.Row(False), False))
+    return rows
