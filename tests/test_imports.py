@@ -22,6 +22,7 @@ UPWARD = {
     # a derivation shows itself: on the terminal, and through to_text() and its like
     ("derivation", "shapeproof.render.text"),
     ("derivation", "shapeproof.render."),
+    ("derivation", "shapeproof.render.html"),
 }
 
 

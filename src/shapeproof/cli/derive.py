@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from shapeproof.derivation.model import Derivation
 
-FORMATS = ("text", "markdown", "json")
+FORMATS = ("text", "markdown", "json", "html")
 STATUS = {"proved": 0, "incomplete": 0, "failed": 1, "mismatch": 1}
 
 

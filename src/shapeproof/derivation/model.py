@@ -219,8 +219,16 @@ class Derivation:
         """A table in GitHub's Markdown."""
         return self.render("markdown")
 
+    def to_html(self) -> str:
+        """One page, whole in itself: drawn to scale, with sliders for the letters."""
+        return self.render("html")
+
     def __rich_console__(self, console: Any, options: Any) -> Any:
         yield from importlib.import_module("shapeproof.render.text").renderables(self)
+
+    def _repr_html_(self) -> str:
+        framed: str = importlib.import_module("shapeproof.render.html").notebook(self)
+        return framed
 
     def _repr_markdown_(self) -> str:
         return self.to_markdown()
