@@ -113,6 +113,9 @@ QUERIES = frozenset(
         "get_default_dtype",
         "fake_quantize_per_tensor_affine_cachemask",
         "contains",
+        "assert",
+        "assert_async",
+        "record_stream",
     ]
 )
 _GETTERS_THAT_COMPUTE = frozenset({"T", "mT", "H", "mH", "real", "imag", "data"})

@@ -25,7 +25,7 @@ from shapeproof.capture.trace import Call, Fed, Manner, Trace
 from shapeproof.dims import Dim, Shape, product
 from shapeproof.dims.conditions import branch, collecting, note
 from shapeproof.dims.dim import watcher
-from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, rules, show, sizes_in
+from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, rules, settled, show, sizes_in
 
 
 @dataclass
@@ -171,11 +171,8 @@ class Recorder(TorchFunctionMode):
         if known is None:
             return
         given, keywords = mapped(self._operand, (args, kwargs))
-        keywords.pop("out", None)
-        if "self" in keywords:
-            keywords["input"] = keywords.pop("self")
         try:
-            derived = known.function(*given, **keywords)
+            derived = known(given, keywords)
             if writes and given and isinstance(given[0], Operand) and "out" not in kwargs:
                 _check_written(given[0], derived)
             call.derived = derived
@@ -198,6 +195,7 @@ class Recorder(TorchFunctionMode):
 
     def _note_result(self, call: Call, result: Any, args: Any = (), kwargs: Any = None) -> None:
         call.output = mapped_sizes(result)
+        call.derived = call.derived and settled(call.derived, call.output)
         leaves = list(tensors(result))
         shapes = sizes_in(call.derived.shape) if call.derived else []
         agree = [tuple(map(int, s)) for s in shapes] == [tuple(leaf.shape) for leaf in leaves]
@@ -237,7 +235,8 @@ def mapped_sizes(result: Any) -> Any:
     if isinstance(result, Tensor):
         return tuple(result.shape)
     if isinstance(result, (tuple, list)):
-        return type(result)([mapped_sizes(part) for part in result])
+        parts = [mapped_sizes(part) for part in result]
+        return parts if isinstance(result, list) else tuple(parts)
     return None
 
 

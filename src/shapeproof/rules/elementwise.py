@@ -7,25 +7,39 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapeproof.dims import Shape
-from shapeproof.rules.registry import Derived, Operand, axis, require, rule, show
+from shapeproof.dims import Shape, exact_div
+from shapeproof.rules.registry import Derived, Operand, Violation, axes, axis, becomes, require, rule, show, unchanged
 
 # Names whose every tensor argument is broadcast; what is no tensor (a number, an alpha, a dtype) does not matter.
 NAMES = """
-abs acos acosh add addcdiv addcmul alpha_dropout asin asinh atan atan2 atanh bernoulli bitwise_and bitwise_not
-bitwise_or bitwise_xor ceil celu clamp clamp_max clamp_min clip copysign cos cosh div dropout dropout1d dropout2d
-dropout3d elu eq erf erfc exp exp2 expm1 feature_alpha_dropout fill floor floor_divide fmod ge gelu greater gt
-hardshrink hardsigmoid hardswish hardtanh heaviside isfinite isinf isnan le leaky_relu lerp less lgamma log log10
-log1p log2 logical_and logical_not logical_or logical_xor logit logsigmoid lt masked_fill maximum minimum mish mul
-multiply nan_to_num ne neg negative pow reciprocal relu relu6 remainder round rrelu rsqrt selu sgn sigmoid sign silu
-sin sinc sinh softplus softshrink softsign sqrt square sub subtract tan tanh tanhshrink threshold true_divide trunc
-where xlogy
+abs absolute acos acosh add addcdiv addcmul alpha_dropout angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh
+asin asinh atan atan2 atanh bernoulli bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift
+bitwise_xor ceil celu clamp clamp_max clamp_min clip complex conj conj_physical copy copysign cos cosh deg2rad digamma
+div divide dropout dropout1d dropout2d dropout3d elu eq erf erfc erfinv exp exp2 expm1 fake_quantize_per_tensor_affine
+feature_alpha_dropout feature_dropout float_power floor floor_divide fmax fmin fmod frac gcd ge gelu greater
+greater_equal gt hardshrink hardsigmoid hardswish hardtanh heaviside hypot i0 igamma igammac ilshift irshift isclose
+isfinite isinf isnan isneginf isposinf isreal lcm ldexp le leaky_relu lerp less less_equal lgamma log log10 log1p log2
+log_sigmoid logaddexp logaddexp2 logical_and logical_not logical_or logical_xor logit logsigmoid lshift lt masked_fill
+maximum minimum mish mul multiply mvlgamma nan_to_num ne neg negative nextafter not_equal polar polygamma positive pow
+rad2deg real reciprocal relu relu6 remainder resolve_conj resolve_neg rlshift round rrelu rrshift rshift rsqrt selu
+sgn sigmoid sign signbit silu sin sinc sinh softplus softshrink softsign special_airy_ai special_bessel_j0
+special_bessel_j1 special_bessel_y0 special_bessel_y1 special_digamma special_entr special_erf special_erfc
+special_erfcx special_erfinv special_exp2 special_expit special_expm1 special_gammainc special_gammaincc
+special_gammaln special_i0 special_i0e special_i1 special_i1e special_log1p special_log_ndtr special_logit
+special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0 special_modified_bessel_k1
+special_multigammaln special_ndtr special_ndtri special_polygamma special_psi special_round
+special_scaled_modified_bessel_k0 special_scaled_modified_bessel_k1 special_sinc special_spherical_bessel_j0
+special_xlog1py special_xlogy special_zeta sqrt square sub subtract tan tanh tanhshrink threshold true_divide trunc
+xlogy
 """.split()
 
 # Names that take the first tensor's shape whatever else they are given.
 CONVERSIONS = """
-bfloat16 bool byte clone contiguous cpu cuda detach double empty_like float full_like half int long ones_like
-rand_like randn_like requires_grad short to type type_as zero zeros_like
+alias_copy autocast_to_full_precision autocast_to_reduced_precision bfloat16 bool byte cauchy cdouble cfloat chalf
+char clone coalesce contiguous cpu cuda dequantize detach detach_copy double empty_like exponential fill float
+full_like geometric half int ipu log_normal long mtia ones_like pin_memory poisson rand_like randint_like randn_like
+random record_stream renorm requires_grad retain_grad share_memory short to to_dense to_mkldnn type_as uniform xpu
+zero zeros_like
 """.split()
 
 
@@ -57,12 +71,57 @@ def elementwise(*args: Any, **kwargs: Any) -> Derived:
 @rule(*CONVERSIONS, page="torch.Tensor.to")
 def converted(input: Operand, *_: Any, **__: Any) -> Derived:
     """Another dtype, device or copy: every other argument says which, and leaves the shape alone."""
-    return Derived(input.shape, "out = in", show(input.shape))
+    return unchanged(input)
 
 
-@rule("softmax", "log_softmax", "softmin", "cumsum", "cumprod", "normalize", page="torch.nn.functional.softmax")
-def along_a_dim(input: Operand, dim: int | None = None, *_: Any, **named: Any) -> Derived:
+@rule("type", page="torch.Tensor.type")
+def type_(input: Operand, dtype: Any = None, *_: Any, **__: Any) -> Derived:
+    """Another dtype; asked without one, its name as text: no tensor."""
+    return Derived(None if dtype is None else input.shape, "out = in", show(input.shape))
+
+
+@rule("softmax", "log_softmax", "softmin", "special_softmax", "special_log_softmax", page="torch.nn.functional.softmax")
+def softmax(input: Operand, dim: int | None = None, *_: Any, **__: Any) -> Derived:
     """Each output element comes from its whole row along ``dim``; the shape stays."""
-    if isinstance(dim, int):
+    if dim is not None:
         axis(dim, len(input.shape))
-    return Derived(input.shape, "out = in", show(input.shape))
+    return unchanged(input)
+
+
+@rule("gumbel_softmax", page="torch.nn.functional.gumbel_softmax")
+def gumbel_softmax(logits: Operand, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Derived:
+    """A random choice along ``dim``, soft or hard; the shape stays."""
+    axis(dim, len(logits.shape))
+    return unchanged(logits)
+
+
+@rule("normalize", page="torch.nn.functional.normalize")
+def normalize(input: Operand, p: float = 2.0, dim: Any = 1, *_: Any, **__: Any) -> Derived:
+    """``v / max(|v|, eps)`` along ``dim``; the shape stays."""
+    axes(dim, len(input.shape))
+    return unchanged(input)
+
+
+@rule("prelu", page="torch.nn.functional.prelu")
+def prelu(input: Operand, weight: Operand) -> Derived:
+    """``max(0, x) + a min(0, x)``: one slope for all, or one for each channel."""
+    if len(weight.shape) > 1:
+        raise Violation("rank", "a list of slopes, or one", show(weight.shape))
+    slopes = weight.shape[0] if weight.shape else 1
+    if int(slopes) != 1:
+        channels = input.shape[1] if len(input.shape) > 1 else 1
+        if not input.shape:
+            raise Violation("rank", "at least 1 dimension", "0: ()")
+        require("==", channels, slopes, "num-features", f"{slopes} channels", f"{channels} in {show(input.shape)}")
+    return unchanged(input)
+
+
+@rule("glu", page="torch.nn.functional.glu")
+def glu(input: Operand, dim: int = -1) -> Derived:
+    """One half times the sigmoid of the other: the dim is halved."""
+    if not input.shape:
+        raise Violation("rank", "at least 1 dimension", "0: ()")
+    place = axis(dim, len(input.shape))
+    size = input.shape[place]
+    require("mod", size, 2, "glu", f"an even size along dim {place}", f"{size}")
+    return becomes(input, (*input.shape[:place], exact_div(size, 2), *input.shape[place + 1 :]), "size / 2 along dim")

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, require_rank, rule, shape_args, show
+from shapeproof.rules.elementwise import elementwise
+from shapeproof.rules.registry import (
+    COUNTED,
+    Derived,
+    Operand,
+    Unsupported,
+    Violation,
+    require,
+    require_rank,
+    rule,
+    shape_args,
+    show,
+)
 
 _SIZED = ("zeros", "ones", "empty", "rand", "randn")
 
@@ -49,12 +62,95 @@ def arange(*args: Any, start: Any = 0, end: Any = None, step: Any = 1, **_: Any)
         end = args[0]
     elif args:
         start, end, step = (*args, step)[:3]
-    if not all(isinstance(number, int) for number in (start, end, step)):
-        raise Unsupported  # rounding decides there
-    if int(step) == 0 or (int(end) - int(start)) * int(step) < 0:
+    if any(isinstance(number, Operand) for number in (start, end, step)):
+        return Derived((COUNTED,), "ceil((end - start)/step)", "from values")
+    whole = all(isinstance(number, int) for number in (start, end, step))
+    if step == 0 or (float(end) - float(start)) * float(step) < 0:
         raise Violation("argument", "a step that leads from start to end", f"{start}, {end}, {step}")
-    count = -((start - end) // step)
+    count = -((start - end) // step) if whole else math.ceil((float(end) - float(start)) / float(step))
     return Derived((count,), "ceil((end - start)/step)", f"ceil(({end} - {start})/{step}) = {count}")
+
+
+@rule("linspace", "logspace", page="torch.linspace")
+def linspace(start: Any, end: Any, steps: int, *_: Any, **__: Any) -> Derived:
+    """``steps`` numbers, both ends included; ends may be tensors of one number."""
+    require(">=", steps, 0, "argument", "steps of at least 0", f"{steps}")
+    return Derived((steps,), "out = steps", f"{steps}")
+
+
+@rule("eye", page="torch.eye")
+def eye(n: int, m: Any = None, **_: Any) -> Derived:
+    """``(n, m)`` with ones on the diagonal; ``m = n`` where it is not given."""
+    return _made((n, n if m is None else m))
+
+
+@rule("randint", page="torch.randint")
+def randint(*args: Any, **named: Any) -> Derived:
+    """Whole numbers at random, of the sizes that are asked for."""
+    sizes = [one for one in args if isinstance(one, (tuple, list))]
+    return _made(named.get("size", sizes[0] if sizes else ()))
+
+
+@rule("randperm", page="torch.randperm")
+def randperm(n: int, **_: Any) -> Derived:
+    """The numbers below n in a random order."""
+    return _made((n,))
+
+
+@rule("hann_window", "hamming_window", "blackman_window", "bartlett_window", "kaiser_window", page="torch.hann_window")
+def window(window_length: int, *_: Any, **__: Any) -> Derived:
+    """A window of so many samples."""
+    return _made((window_length,))
+
+
+@rule("triu_indices", "tril_indices", page="torch.triu_indices")
+def triangle_indices(row: int, col: int, offset: int = 0, **_: Any) -> Derived:
+    """The places of one triangle: two rows, one column for each place."""
+    return Derived((2, COUNTED), "(2, places)", f"{row} x {col}")
+
+
+@rule("normal", page="torch.normal")
+def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, **_: Any) -> Derived:
+    """Random numbers: of the sizes asked for, or of the shapes of mean and spread, broadcast."""
+    if size is not None:
+        return _made(size)
+    return elementwise(mean, std)
+
+
+@rule("empty_strided", page="torch.empty_strided")
+def empty_strided(size: Any, stride: Any, **_: Any) -> Derived:
+    """A tensor of the sizes that are asked for."""
+    return _made(size)
+
+
+@rule("new_empty_strided", page="torch.Tensor.new_empty")
+def new_empty_strided(input: Operand, size: Any, stride: Any, **_: Any) -> Derived:
+    """A tensor of the sizes that are asked for."""
+    return _made(size)
+
+
+def _nested(data: Any) -> tuple[int, ...]:
+    """The shape of numbers nested in lists, of a tensor, or of an array."""
+    if isinstance(data, Operand):
+        return data.shape
+    if isinstance(data, (list, tuple, range)):
+        return (len(data), *(_nested(data[0]) if len(data) else ()))
+    shape = getattr(data, "shape", ())
+    return tuple(shape) if isinstance(shape, (tuple, list)) else ()
+
+
+@rule("tensor", "as_tensor", "asarray", "scalar_tensor", "from_numpy", page="torch.tensor")
+def tensor(data: Any = None, *_: Any, **named: Any) -> Derived:
+    """A tensor of the numbers that are given, as they are nested."""
+    shape = _nested(named.get("obj", data))
+    return Derived(shape, "as nested", show(shape))
+
+
+@rule("new_tensor", page="torch.Tensor.new_tensor")
+def new_tensor(input: Operand, data: Any, **_: Any) -> Derived:
+    """A tensor of the numbers that are given, as they are nested."""
+    shape = _nested(data)
+    return Derived(shape, "as nested", show(shape))
 
 
 @rule("triu", "tril", page="torch.triu")

@@ -6,7 +6,7 @@ from typing import Any
 
 from shapeproof.dims import product
 from shapeproof.rules.elementwise import broadcast
-from shapeproof.rules.registry import Derived, Operand, Violation, require, require_rank, rule, show
+from shapeproof.rules.registry import Derived, Operand, Violation, require, rule, show
 
 
 @rule("linear", page="torch.nn.Linear")
@@ -30,7 +30,7 @@ def linear(input: Operand, weight: Operand, bias: Any = None) -> Derived:
     return Derived(shape, "(*, in_features) -> (*, out_features)", line, product(shape) * needed)
 
 
-@rule("matmul", "mm", "bmm", page="torch.matmul")
+@rule("matmul", "linalg_matmul", page="torch.matmul")
 def matmul(input: Operand, other: Operand) -> Derived:
     """``(*, n, m) @ (*, m, p)`` to ``(*, n, p)``; leading sizes broadcast; a vector loses its place."""
     for operand in (input, other):
@@ -46,11 +46,3 @@ def matmul(input: Operand, other: Operand) -> Derived:
     shape = (*batch, *rows, *columns)
     macs = product((*batch, a[-2], b[-1])) * a[-1]
     return Derived(shape, "(*, n, m) @ (*, m, p) -> (*, n, p)", f"{both} -> {show(shape)}", macs)
-
-
-@rule("embedding", page="torch.nn.functional.embedding")
-def embedding(input: Operand, weight: Operand, *_: Any, **__: Any) -> Derived:
-    """Each index becomes one row of the table: ``(*)`` to ``(*, embedding_dim)``."""
-    require_rank(weight, (2,), "rank", "num_embeddings,embedding_dim")
-    shape = (*input.shape, weight.shape[1])
-    return Derived(shape, "(*) -> (*, embedding_dim)", f"{show(input.shape)} -> {show(shape)}")

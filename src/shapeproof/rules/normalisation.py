@@ -5,11 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapeproof.dims import product
-from shapeproof.rules.registry import Derived, Operand, Violation, require, rule, show
-
-
-def _same(input: Operand, line: str) -> Derived:
-    return Derived(input.shape, "out = in", line)
+from shapeproof.rules.registry import Derived, Operand, Violation, require, rule, show, unchanged
 
 
 @rule("batch_norm", page="torch.nn.BatchNorm2d")
@@ -29,28 +25,70 @@ def batch_norm(
     if training:
         values = product((input.shape[0], *input.shape[2:]))
         require(">=", values, 2, "one-value", "more than 1 value per channel in training", f"{values}")
-    return _same(input, f"{channels} channels, {show(input.shape)}")
+    return unchanged(input, f"{channels} channels, {show(input.shape)}")
 
 
-@rule("layer_norm", page="torch.nn.LayerNorm")
-def layer_norm(input: Operand, normalized_shape: Any, *_: Any, **__: Any) -> Derived:
-    """``(*, normalized_shape)`` stays."""
+@rule("layer_norm", "rms_norm", page="torch.nn.LayerNorm")
+def layer_norm(input: Operand, normalized_shape: Any, *parameters: Any, **named: Any) -> Derived:
+    """``(*, normalized_shape)`` stays; weight and bias have that shape too."""
     wanted = tuple(normalized_shape)
-    if len(input.shape) < len(wanted):
-        raise Violation("num-features", f"last sizes {show(wanted)}", show(input.shape))
+    words = f"last sizes {show(wanted)}"
+    if len(input.shape) < len(wanted) or not wanted:
+        raise Violation("num-features", words, show(input.shape))
     for have, want in zip(input.shape[-len(wanted) :], wanted, strict=True):
-        require("==", have, want, "num-features", f"last sizes {show(wanted)}", show(input.shape))
-    return _same(input, f"last sizes {show(wanted)}")
+        require("==", have, want, "num-features", words, show(input.shape))
+    for parameter in (*parameters, named.get("weight"), named.get("bias")):
+        if isinstance(parameter, Operand):
+            if len(parameter.shape) != len(wanted):
+                raise Violation("num-features", f"parameters of shape {show(wanted)}", show(parameter.shape))
+            for have, want in zip(parameter.shape, wanted, strict=True):
+                require("==", have, want, "num-features", f"parameters of shape {show(wanted)}", show(parameter.shape))
+    return unchanged(input, words)
 
 
 @rule("group_norm", page="torch.nn.GroupNorm")
-def group_norm(input: Operand, num_groups: int, weight: Any = None, *_: Any, **__: Any) -> Derived:
+def group_norm(input: Operand, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Derived:
     """``(N, C, *)`` stays; C is a multiple of the number of groups."""
     if len(input.shape) < 2:
         raise Violation("rank", "at least 2 dimensions (N,C,*)", f"{len(input.shape)}: {show(input.shape)}")
     channels = input.shape[1]
+    require(">=", num_groups, 1, "argument", "at least 1 group", f"{num_groups}")
     require("mod", channels, num_groups, "num-features", f"channels a multiple of {num_groups}", f"{channels}")
-    if isinstance(weight, Operand):
-        wanted = weight.shape[0]
-        require("==", channels, wanted, "num-features", f"num_channels = {wanted}", f"{channels}")
-    return _same(input, f"{channels} channels in {num_groups} groups")
+    _channel_parameters((weight, bias), channels)
+    return unchanged(input, f"{channels} channels in {num_groups} groups")
+
+
+def _channel_parameters(parameters: tuple[Any, ...], channels: int) -> None:
+    """One number for each channel, in a list."""
+    for parameter in parameters:
+        if isinstance(parameter, Operand):
+            if len(parameter.shape) != 1:
+                raise Violation("num-features", f"one number for each of {channels} channels", show(parameter.shape))
+            wanted = parameter.shape[0]
+            require("==", channels, wanted, "num-features", f"num_channels = {wanted}", f"{channels}")
+
+
+@rule("instance_norm", page="torch.nn.InstanceNorm2d")
+def instance_norm(
+    input: Operand, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None,
+    use_input_stats: bool = True, *_: Any, **__: Any,
+) -> Derived:  # fmt: skip
+    """``(N, C, *)`` stays; each channel of each sample needs more than one value."""
+    if len(input.shape) < 2:
+        raise Violation("rank", "at least 2 dimensions (N,C,*)", f"{len(input.shape)}: {show(input.shape)}")
+    channels = input.shape[1]
+    _channel_parameters((running_mean, running_var, weight, bias), channels)
+    if use_input_stats:
+        values = product(input.shape[2:])
+        if int(values) == 1:
+            raise Violation("one-value", "more than 1 value per channel", f"{values}")
+        require(">=", values, 2, "one-value", "more than 1 value per channel", f"{values}")
+    return unchanged(input, f"{channels} channels, {show(input.shape)}")
+
+
+@rule("local_response_norm", page="torch.nn.functional.local_response_norm")
+def local_response_norm(input: Operand, size: int, *_: Any, **__: Any) -> Derived:
+    """Divided by a sum over neighbouring channels; the shape stays."""
+    if len(input.shape) < 3:
+        raise Violation("rank", "at least 3 dimensions (N,C,*)", f"{len(input.shape)}: {show(input.shape)}")
+    return unchanged(input)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -99,7 +100,72 @@ def _register_adaptive(count: int) -> None:
     rule(f"adaptive_max_pool{count}d", page=f"torch.nn.AdaptiveMaxPool{count}d")(adaptive_max_pool)
 
 
+def _register_lp(count: int) -> None:
+    def lp_pool(
+        input: Operand, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+    ) -> Derived:
+        """``(sum x^p)^(1/p)`` under each window."""
+        found = _pool(input, count, kernel_size, stride, 0, 1, ceil_mode)
+        for window in found.windows if count == 3 else ():
+            needs = f"at least {window.kernel_size} elements"
+            require(">=", window.size_in, window.kernel_size, "kernel-too-large", needs, f"{window.size_in}")
+        return found
+
+    rule(f"lp_pool{count}d", page=f"torch.nn.LPPool{count}d")(lp_pool)
+
+
+def _register_fractional(count: int) -> None:
+    def fractional_max_pool(
+        input: Operand, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
+        return_indices: bool = False, **_: Any,
+    ) -> Derived:  # fmt: skip
+        """Windows at random places: the size asked for, or ``floor(H * ratio)``."""
+        require_rank(input, (count + 1, count + 2), "rank", _LAYOUT[count])
+        kernels, sizes = each_axis(kernel_size, count), input.shape[-count:]
+        if output_size is not None:
+            wanted: Any = each_axis(output_size, count)
+        else:
+            ratios = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * count
+            wanted = [math.floor(size * ratio) for size, ratio in zip(sizes, ratios, strict=True)]
+        for size, k, out in zip(sizes, kernels, wanted, strict=True):
+            require(">=", size + 1, out + k, "kernel-too-large", f"at least {out} + {k} - 1 elements", f"{size}")
+        shape = (*input.shape[:-count], *wanted)
+        found = Derived(shape, "out = output_size", f"{show(sizes)} -> {show(tuple(wanted))}")
+        return replace(found, shape=(shape, shape)) if return_indices else found
+
+    rule(f"fractional_max_pool{count}d", page=f"torch.nn.FractionalMaxPool{count}d")(fractional_max_pool)
+
+
+def _register_unpool(count: int) -> None:
+    def max_unpool(
+        input: Operand, indices: Operand, kernel_size: Any, stride: Any = None, padding: Any = 0,
+        output_size: Any = None,
+    ) -> Derived:  # fmt: skip
+        """``(H - 1)s - 2p + k``, or the size asked for where it is within one stride of that."""
+        require_rank(input, (count + 1, count + 2), "rank", _LAYOUT[count])
+        if tuple(map(int, indices.shape)) != tuple(map(int, input.shape)):
+            raise Violation("broadcast", f"indices of shape {show(input.shape)}", show(indices.shape))
+        kernels = each_axis(kernel_size, count)
+        strides = kernels if stride is None else each_axis(stride, count)
+        rows = list(zip(input.shape[-count:], strides, each_axis(padding, count), kernels, strict=True))
+        sizes = tuple((h - 1) * s - 2 * p + k for h, s, p, k in rows)
+        if output_size is not None:
+            wanted = tuple(output_size)[-count:]
+            for size, out, s in zip(sizes, wanted, strides, strict=True):
+                require(">=", out, size - s + 1, "argument", f"a size within {s} of {size}", f"{out}")
+                require(">=", size + s - 1, out, "argument", f"a size within {s} of {size}", f"{out}")
+            sizes = wanted
+        line = "; ".join(dict.fromkeys(f"({h} - 1)*{s} - 2*{p} + {k}" for h, s, p, k in rows)) + f" -> {show(sizes)}"
+        return Derived((*input.shape[:-count], *sizes), "(H - 1)s - 2p + k", line)
+
+    rule(f"max_unpool{count}d", page=f"torch.nn.MaxUnpool{count}d")(max_unpool)
+
+
 for _count in (1, 2, 3):
     _register_max(_count)
     _register_average(_count)
     _register_adaptive(_count)
+    _register_lp(_count)
+    _register_unpool(_count)
+for _count in (2, 3):
+    _register_fractional(_count)

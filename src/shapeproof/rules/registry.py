@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from inspect import signature
 from typing import Any
 
 from shapeproof.dims import Shape
@@ -27,7 +29,27 @@ FAMILIES = (
     "recurrent",
     "factories",
     "resizing",
+    "padding",
+    "sampling",
+    "sorting",
+    "gathering",
+    "scattering",
+    "counting",
+    "products",
+    "decomposition",
+    "losses",
+    "arranging",
+    "fourier",
+    "packing",
 )
+
+
+class Counted(int):
+    """Stands in a rule's shape for a size that the tensor's values decide: PyTorch's number is taken, and said so."""
+
+
+COUNTED = Counted(-1)
+COUNTED_NOTE = "a size that the values decide: the number is the one PyTorch found"
 
 
 @dataclass(frozen=True)
@@ -44,7 +66,8 @@ class Derived:
     """What a rule says of a call.
 
     Attributes:
-        shape: the shape that comes out, or a tuple of shapes where several tensors do.
+        shape: the shape that comes out, or a tuple of shapes where several tensors do; ``None`` where none does.
+            :data:`COUNTED` stands for a size that values decide.
         formula: the textbook form, in letters.
         arithmetic: the same with its values and its result.
         macs: multiply-adds; ``None`` where the rule does not know.
@@ -81,6 +104,28 @@ class Rule:
     function: Callable[..., Derived]
     source: str
 
+    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Derived:
+        """Answer a call as PyTorch takes it; ``out`` says where the result goes and changes no shape.
+
+        Raises:
+            Violation: where PyTorch is expected to refuse.
+            Unsupported: where there is no account of this call.
+        """
+        named = {key: value for key, value in kwargs.items() if key != "out"}
+        known = _parameters(self.function)
+        for alias in _FIRST & named.keys() if not args else ():
+            if alias not in known:  # the first argument goes by several names, and by one here
+                named[known[0]] = named.pop(alias)
+        return self.function(*args, **named)
+
+
+_FIRST = {"self", "input", "A", "x", "a", "data", "input1"}
+
+
+@cache
+def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(signature(function).parameters)
+
 
 _rules: dict[str, Rule] = {}
 _loaded = False
@@ -107,6 +152,28 @@ def rules() -> dict[str, Rule]:
             importlib.import_module(f"shapeproof.rules.{family}")
         _loaded = True
     return _rules
+
+
+def settled(derived: Derived, output: Any) -> Derived:
+    """Put PyTorch's numbers for the sizes that values decide, and say so.
+
+    Args:
+        derived: a rule's answer, perhaps with :data:`COUNTED` in its shape.
+        output: the shape that PyTorch gave, nested as it came.
+    """
+    shape = _filled(derived.shape, output)
+    if shape is derived.shape:
+        return derived
+    return replace(derived, shape=shape, notes=(*derived.notes, COUNTED_NOTE))
+
+
+def _filled(shape: Any, output: Any) -> Any:
+    if isinstance(shape, Counted):
+        return output if isinstance(output, int) else shape
+    if not isinstance(shape, tuple) or not isinstance(output, (tuple, list)) or len(shape) != len(output):
+        return shape
+    filled = tuple(_filled(a, b) for a, b in zip(shape, output, strict=True))
+    return shape if all(a is b for a, b in zip(filled, shape, strict=True)) else filled
 
 
 def require(kind: str, left: int, right: int, code: str, expected: str, got: str) -> None:
@@ -156,9 +223,23 @@ def axes(dim: int | tuple[int, ...] | list[int] | None, rank: int) -> tuple[int,
     return found
 
 
+def unchanged(input: Operand, line: str = "") -> Derived:
+    """The answer of a rule that leaves the shape alone."""
+    return Derived(input.shape, "out = in", line or show(input.shape))
+
+
+def becomes(input: Operand, shape: Shape, formula: str, macs: int | None = 0) -> Derived:
+    """The answer of a rule whose line of arithmetic is the shape before and after."""
+    return Derived(shape, formula, f"{show(input.shape)} -> {show(shape)}", macs)
+
+
 def show(shape: Shape) -> str:
-    """Write a shape as Python does: ``(8, 1, 28, 28)``."""
-    return "(" + ", ".join(str(size) for size in shape) + ("," if len(shape) == 1 else "") + ")"
+    """Write a shape as Python does: ``(8, 1, 28, 28)``; a size that values decide as ``?``."""
+    return "(" + ", ".join(_written(size) for size in shape) + ("," if len(shape) == 1 else "") + ")"
+
+
+def _written(size: int) -> str:
+    return "?" if isinstance(size, Counted) else str(size)
 
 
 def shape_args(given: tuple[Any, ...]) -> tuple[int, ...]:

@@ -1,15 +1,24 @@
-"""Operations that make spatial axes longer: transposed convolution, interpolation, shuffling of pixels.
+"""Transposed convolution, and shuffling between channels and pixels.
 
-Source: PyTorch's pages of ``ConvTranspose2d``, ``interpolate`` and ``PixelShuffle``.
+Source: PyTorch's pages of ``ConvTranspose2d``, ``PixelShuffle`` and ``ChannelShuffle``.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from shapeproof.dims import exact_div, product
-from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, require, require_rank, rule, show
+from shapeproof.rules.registry import (
+    Derived,
+    Operand,
+    Unsupported,
+    Violation,
+    require,
+    require_rank,
+    rule,
+    show,
+    unchanged,
+)
 from shapeproof.rules.window import each_axis
 
 _LAYOUT = {1: "N,C,L", 2: "N,C,H,W", 3: "N,C,D,H,W"}
@@ -42,25 +51,35 @@ def conv_transpose(
     return Derived(shape, formula, "; ".join(dict.fromkeys(lines)), macs)
 
 
-@rule("interpolate", page="torch.nn.functional.interpolate")
-def interpolate(input: Operand, size: Any = None, scale_factor: Any = None, *_: Any, **__: Any) -> Derived:
-    """The size that is asked for, or ``floor(size * scale_factor)``."""
-    count = len(input.shape) - 2
-    if count not in (1, 2, 3) or (size is None) == (scale_factor is None):
-        raise Unsupported
-    wanted = each_axis(size if size is not None else scale_factor, count)
-    old = input.shape[2:]
-    new = wanted if size is not None else [math.floor(h * f) for h, f in zip(old, wanted, strict=True)]
-    shape = (*input.shape[:2], *new)
-    return Derived(shape, "floor(H * scale_factor)", f"{show(old)} -> {show(tuple(new))}")
-
-
 @rule("pixel_shuffle", page="torch.nn.PixelShuffle")
 def pixel_shuffle(input: Operand, upscale_factor: int) -> Derived:
     """``(*, C r r, H, W)`` to ``(*, C, H r, W r)``."""
     require_rank(input, tuple(range(3, 64)), "rank", "*,C,H,W")
     *lead, c, h, w = input.shape
     r = upscale_factor
+    require(">=", r, 1, "argument", "a factor of at least 1", f"{r}")
     require("mod", c, r * r, "groups", f"channels a multiple of {r * r}", f"{c}")
     shape = (*lead, exact_div(c, r * r), h * r, w * r)
     return Derived(shape, "(*, C r r, H, W) -> (*, C, H r, W r)", f"{show(input.shape)} -> {show(shape)}")
+
+
+@rule("pixel_unshuffle", page="torch.nn.PixelUnshuffle")
+def pixel_unshuffle(input: Operand, downscale_factor: int) -> Derived:
+    """``(*, C, H r, W r)`` to ``(*, C r r, H, W)``."""
+    require_rank(input, tuple(range(3, 64)), "rank", "*,C,H,W")
+    *lead, c, h, w = input.shape
+    r = downscale_factor
+    require(">=", r, 1, "argument", "a factor of at least 1", f"{r}")
+    for size in (h, w):
+        require("mod", size, r, "pixel-unshuffle", f"height and width multiples of {r}", f"{size}")
+    shape = (*lead, c * r * r, exact_div(h, r), exact_div(w, r))
+    return Derived(shape, "(*, C, H r, W r) -> (*, C r r, H, W)", f"{show(input.shape)} -> {show(shape)}")
+
+
+@rule("channel_shuffle", "native_channel_shuffle", page="torch.nn.ChannelShuffle")
+def channel_shuffle(input: Operand, groups: int) -> Derived:
+    """Channels in another order; the shape stays."""
+    require_rank(input, tuple(range(3, 64)), "rank", "N,C,*")
+    require(">=", groups, 1, "argument", "at least 1 group", f"{groups}")
+    require("mod", input.shape[1], groups, "groups", f"channels a multiple of {groups}", f"{input.shape[1]}")
+    return unchanged(input)

@@ -38,7 +38,7 @@ def _even(input: Operand, each: int, place: int) -> Derived:
     return _pieces(input, [each] * (count - 1) + [last], place, f"{size} = {count - 1} * {each} + {last}")
 
 
-@rule("chunk", page="torch.chunk")
+@rule("chunk", "unsafe_chunk", page="torch.chunk")
 def chunk(input: Operand, chunks: int, dim: int = 0) -> Derived:
     """At most ``chunks`` pieces of ``ceil(size/chunks)``, the last perhaps shorter."""
     place = _place(input, dim)
@@ -53,7 +53,7 @@ def chunk(input: Operand, chunks: int, dim: int = 0) -> Derived:
     return _even(input, ceil_div(size, chunks), place)
 
 
-@rule("split", "split_with_sizes", page="torch.split")
+@rule("split", "split_with_sizes", "unsafe_split", "unsafe_split_with_sizes", page="torch.split")
 def split(input: Operand, split_size_or_sections: Any = None, dim: int = 0, **named: Any) -> Derived:
     """Pieces of one size, the last perhaps shorter, or of the sizes listed, which must add up."""
     wanted = named.get("split_size", named.get("split_sizes", split_size_or_sections))
@@ -92,7 +92,7 @@ def select(input: Operand, dim: int, index: Any) -> Derived:
     return Derived(shape, "drop dim", f"{show(input.shape)} -> {show(shape)}")
 
 
-@rule("narrow", page="torch.narrow")
+@rule("narrow", "narrow_copy", page="torch.narrow")
 def narrow(input: Operand, dim: int, start: Any, length: int) -> Derived:
     """``length`` elements along ``dim`` from ``start``."""
     place = _place(input, dim)
@@ -192,7 +192,7 @@ def movedim(input: Operand, source: Any, destination: Any) -> Derived:
     return Derived(shape, "dims moved", f"{show(input.shape)} -> {show(shape)}")
 
 
-@rule("mT", page="torch.Tensor")
+@rule("mT", "mH", page="torch.Tensor")
 def matrix_transpose(input: Operand) -> Derived:
     """The last two dimensions change places."""
     if len(input.shape) < 2:
