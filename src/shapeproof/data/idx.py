@@ -134,9 +134,10 @@ def mapped(path: Path) -> Tensor:
     Raises:
         UsageError: As :func:`sizes`, or if the cache folder has no room.
     """
+    with _opened(path) as file:
+        head = file.read(LONGEST_HEADER)
     plain = _plain(path)
-    with _opened(plain) as file:
-        shape = sizes(file.read(LONGEST_HEADER), path, plain.stat().st_size)
+    shape = sizes(head, path, plain.stat().st_size)
     whole = torch.from_file(str(plain), shared=False, size=plain.stat().st_size, dtype=torch.uint8)
     return whole[4 + 4 * len(shape) :].view(shape)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,10 @@ from shapeproof.training.recipes import Recipe
 
 if TYPE_CHECKING:
     from shapeproof.data.dataset import DataSet
+
+
+CLASS_ARGUMENTS = ("num_classes", "n_classes", "classes", "nclasses", "num_labels", "n_class", "out_features")
+MOST_CUT = 0.8  # what must remain of the rows and of the columns where a margin is cut off
 
 
 class DoesNotFitError(ShapeproofError):
@@ -45,7 +51,7 @@ def fitted(model: nn.Module, data: DataSet, recipe: Recipe) -> Fit:
     whole = measured(data.train_images, normalise=recipe.normalise, margin=0)
     notes = []
     chosen = whole
-    if recipe.margin and min(whole.height, whole.width) > 2 * recipe.margin:
+    if recipe.margin and (1 - MOST_CUT) * min(whole.height, whole.width) >= 2 * recipe.margin:
         cut = Preparation(**{**vars(whole), "margin": recipe.margin})
         if _derived(model, cut).verdict != "failed":
             chosen = cut
@@ -58,10 +64,31 @@ def fitted(model: nn.Module, data: DataSet, recipe: Recipe) -> Fit:
     if derivation.verdict == "failed":
         raise DoesNotFitError(
             f"{type(model).__name__} cannot run on {data.name}, whose pictures are {whole.spec}\n\n"
-            f"{derivation.to_text()}"
+            f"{derivation.to_text()}{_other_pictures(model, whole)}"
         )
     _check_classes(model, derivation.output, data)
     return Fit(chosen, tuple(notes))
+
+
+def _other_pictures(model: nn.Module, whole: Preparation) -> str:
+    """The options that would bring the pictures to a shape on which the network runs, tried; empty without one."""
+    for channels in sorted({1, 3}, key=lambda count: count != whole.channels):
+        shape = (channels, whole.height, whole.width)
+        derivation = _derived(model, Preparation(*shape))
+        if derivation.verdict == "failed":
+            fixes = derivation.diagnosis.fixes if derivation.diagnosis else ()
+            inputs = [fix.new for fix in fixes if fix.kind == "input" and fix.proved]
+            found = next((new[1:] for new in inputs if len(new) == 4 and new[0] == 2 and new[1] in (1, 3)), None)
+            if found is None:
+                continue
+            shape = found
+        colour = {1: "--colour grey", 3: "--colour rgb"}[shape[0]] if shape[0] != whole.channels else ""
+        size = f"--image-size {shape[1]}x{shape[2]}" if shape[1:] != (whole.height, whole.width) else ""
+        options = " ".join(option for option in (colour, size) if option)
+        return (
+            f"\nOr change the pictures: the network runs on {Preparation(*shape).spec}, which {options} makes of them."
+        )
+    return ""
 
 
 def _derived(model: nn.Module, preparation: Preparation) -> Any:
@@ -89,6 +116,8 @@ def _check_classes(model: nn.Module, output: Any, data: DataSet) -> None:
         return
     head = _head(model, shape[1])
     fix = f"make {head} {wanted} wide" if head else f"let its last layer give {wanted}"
+    if argument := _classes_argument(model):
+        fix += f" (its constructor takes it: --set {argument}={wanted})"
     raise DoesNotFitError(
         f"{name} tells {shape[1]} classes apart, but {data.name} has {wanted} ({_few(data.classes)}): {fix}"
     )
@@ -98,6 +127,14 @@ def _head(model: nn.Module, width: int) -> str | None:
     """The last linear layer that gives the output's width, by its path and argument."""
     found = [path for path, m in model.named_modules() if isinstance(m, nn.Linear) and m.out_features == width]
     return f"out_features of {found[-1]!r}" if found else None
+
+
+def _classes_argument(model: nn.Module) -> str | None:
+    """The constructor's argument for the number of classes, by the usual names."""
+    with contextlib.suppress(TypeError, ValueError):
+        names = inspect.signature(type(model)).parameters
+        return next((name for name in names if name in CLASS_ARGUMENTS), None)
+    return None
 
 
 def _few(classes: tuple[str, ...]) -> str:
