@@ -7,7 +7,7 @@ from PIL import Image
 
 import shapeproof as sp
 from shapeproof.errors import UsageError
-from shapeproof.training.evaluate import calibration_error, evaluate, wilson, write_sheet
+from shapeproof.training.evaluate import calibration_error, confused, evaluate, reliability, wilson, write_sheet
 from shapeproof.training.recipes import REFERENCE
 from shapeproof.training.run import load_run, read_metrics
 from training_data import small, stripes
@@ -49,6 +49,22 @@ def test_calibration_by_hand():
     # Two pictures at 0.9, one right; two at 0.6, both right: |2*0.9 - 1| + |2*0.6 - 2| = 0.8 + 0.8, over four.
     probabilities = torch.tensor([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.6, 0.4]])
     assert calibration_error(probabilities, torch.tensor([0, 1, 0, 0])) == pytest.approx(0.4)
+
+
+def test_reliability_by_hand():
+    probabilities = torch.tensor([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.5, 0.5]])
+    bins = reliability(probabilities, torch.tensor([0, 1, 0, 1]), bins=4)
+    told = [(b.low, b.high, b.count, b.confidence, b.accuracy) for b in bins if b.count]
+    assert [row[:3] for row in told] == [(0.25, 0.5, 1), (0.5, 0.75, 1), (0.75, 1.0, 2)]
+    assert [row[4] for row in told] == [0.0, 1.0, 0.5]
+    assert [row[3] for row in told] == pytest.approx([0.5, 0.6, 0.9])
+    assert sum(b.count for b in bins) == 4
+
+
+def test_what_is_taken_for_what_comes_most_frequent_first():
+    probabilities = torch.eye(3)[[1, 1, 2, 0, 1]]
+    found = evaluate(probabilities, torch.tensor([0, 0, 0, 0, 1]), ("a", "b", "c"))
+    assert confused(found) == [("a", "b", 2), ("a", "c", 1)]
 
 
 def test_mistakes_come_most_confident_first():

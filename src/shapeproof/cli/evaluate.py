@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shapeproof.training.run import Run
 
 SHOWN = 10  # mistakes on the terminal
+WIDEST = 20  # classes in a confusion matrix on the terminal
 
 
 @click.command("evaluate")
@@ -90,39 +91,73 @@ def _show(result: Evaluation, title: str) -> None:
     console.print(
         f"accuracy {100 * result.accuracy:.2f} % of {result.count:,} pictures (95 % interval {low:.2f} to {high:.2f} %)"
     )
-    console.print(f"loss {result.loss:.4f}, calibration error {100 * result.calibration_error:.2f} %")
-    console.print(_classes(result))
-    if len(result.classes) <= 20:
-        console.print(_confusion(result))
-    for mistake in result.mistakes[:SHOWN]:
-        true, told = result.classes[mistake.true].name, result.classes[mistake.told].name
-        console.print(f"picture {mistake.index}: {true}, told {told} at {100 * mistake.confidence:.1f} %")
+    console.print(f"loss {result.loss:.4f}, expected calibration error {100 * result.calibration_error:.2f} %")
+    tables = [("Classes", _classes(result)), ("How often it is right, by how sure it is", _reliability(result))]
+    if len(result.classes) <= WIDEST:
+        tables.append(("Confusion (rows: what it is, columns: what it was told to be)", _confusion(result)))
+    elif result.mistakes:
+        tables.append(("What was most often taken for what", _confused(result)))
+    if result.mistakes:
+        tables.append(("The worst mistakes", _mistakes(result)))
+    for name, table in tables:
+        console.print(f"\n[bold]{name}[/]")  # above, since a title within would be broken to the table's width
+        console.print(table)
     if len(result.mistakes) > SHOWN:
         console.print(
             f"and {len(result.mistakes) - SHOWN} more mistakes; --pictures FILE.png shows the worst, --json all"
         )
 
 
-def _classes(result: Evaluation) -> Table:
+def _table(left: int, *names: str) -> Table:
+    """A table whose first ``left`` columns are words and the others numbers."""
     from rich.table import Table
 
-    table = Table(title="Classes", title_justify="left")
-    for name in ("class", "pictures", "recall", "precision"):
-        table.add_column(name, justify="left" if name == "class" else "right")
+    table = Table()
+    for at, name in enumerate(names):
+        table.add_column(name, justify="left" if at < left else "right")
+    return table
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f} %"
+
+
+def _classes(result: Evaluation) -> Table:
+    table = _table(1, "class", "pictures", "recall", "precision")
     for score in result.classes:
-        shares = ("-" if share is None else f"{100 * share:.2f} %" for share in (score.recall, score.precision))
-        table.add_row(score.name, str(score.count), *shares)
+        table.add_row(score.name, str(score.count), _share(score.recall), _share(score.precision))
+    return table
+
+
+def _reliability(result: Evaluation) -> Table:
+    table = _table(0, "sure from", "to", "pictures", "mean confidence", "accuracy")
+    for one in result.reliability:
+        if one.count:
+            ends = (f"{100 * one.low:.0f} %", f"{100 * one.high:.0f} %")
+            table.add_row(*ends, str(one.count), _share(one.confidence), _share(one.accuracy))
     return table
 
 
 def _confusion(result: Evaluation) -> Table:
-    from rich.table import Table
-
-    table = Table(title="Confusion (rows: what it is, columns: what it was told to be)", title_justify="left")
-    table.add_column("")
-    for score in result.classes:
-        table.add_column(score.name, justify="right")
+    table = _table(1, "", *[score.name for score in result.classes])
     for i, row in enumerate(result.confusion):
         cells = [f"[bold]{n}[/]" if i == j else f"[red]{n}[/]" if n else "." for j, n in enumerate(row)]
         table.add_row(result.classes[i].name, *cells)
+    return table
+
+
+def _confused(result: Evaluation) -> Table:
+    from shapeproof.training.evaluate import confused
+
+    table = _table(2, "it is", "told", "pictures")
+    for true, told, count in confused(result)[:SHOWN]:
+        table.add_row(true, told, str(count))
+    return table
+
+
+def _mistakes(result: Evaluation) -> Table:
+    table = _table(0, "picture", "it is", "told", "confidence")
+    for mistake in result.mistakes[:SHOWN]:
+        true, told = result.classes[mistake.true].name, result.classes[mistake.told].name
+        table.add_row(str(mistake.index), true, told, _share(mistake.confidence))
     return table

@@ -53,6 +53,25 @@ class ClassScore:
 
 
 @dataclass(frozen=True)
+class Bin:
+    """The pictures of which the network was about equally sure.
+
+    Attributes:
+        low: The confidence above which they lie, 0 to 1.
+        high: The confidence up to which they lie.
+        count: How many there are.
+        confidence: Their mean confidence, ``None`` where there are none.
+        accuracy: Share of them told right, ``None`` where there are none.
+    """
+
+    low: float
+    high: float
+    count: int
+    confidence: float | None
+    accuracy: float | None
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What came out.
 
@@ -62,6 +81,7 @@ class Evaluation:
         interval: Wilson's 95 % interval of it.
         loss: Mean cross entropy, in nats.
         calibration_error: Expected calibration error over 15 bins of equal width, 0 to 1.
+        reliability: Those bins, the least sure first.
         classes: Each class.
         confusion: ``confusion[true][told]``: how many pictures.
         mistakes: Those told wrong, the most confident first.
@@ -72,6 +92,7 @@ class Evaluation:
     interval: tuple[float, float]
     loss: float
     calibration_error: float
+    reliability: tuple[Bin, ...]
     classes: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
     mistakes: tuple[Mistake, ...]
@@ -97,11 +118,26 @@ def calibration_error(probabilities: Tensor, labels: Tensor, bins: int = BINS) -
         labels: ``int64 (N,)``.
         bins: Bins of equal width over the confidence.
     """
+    gaps = (
+        one.count * abs(one.confidence - one.accuracy)
+        for one in reliability(probabilities, labels, bins)
+        if one.confidence is not None and one.accuracy is not None
+    )
+    return sum(gaps) / len(labels)
+
+
+def reliability(probabilities: Tensor, labels: Tensor, bins: int = BINS) -> tuple[Bin, ...]:
+    """How often the network is right, by how sure it is; arguments as :func:`calibration_error`."""
     confidence, told = probabilities.double().max(1)
-    right = (told == labels).double()
     place = (confidence * bins).ceil().long().clamp(1, bins) - 1  # bins are open below, closed above
-    gap = torch.zeros(bins, dtype=torch.float64).index_add_(0, place, confidence - right)
-    return float(gap.abs().sum() / len(labels))
+    counts, sure, right = (
+        torch.zeros(bins, dtype=torch.float64).index_add_(0, place, values).tolist()
+        for values in (torch.ones_like(confidence), confidence, (told == labels).double())
+    )
+    return tuple(
+        Bin(i / bins, (i + 1) / bins, int(n), sure[i] / n if n else None, right[i] / n if n else None)
+        for i, n in enumerate(counts)
+    )
 
 
 def evaluate(probabilities: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Evaluation:
@@ -130,10 +166,23 @@ def evaluate(probabilities: Tensor, labels: Tensor, classes: tuple[str, ...]) ->
         interval=wilson(hits, count),
         loss=float(-true.clamp_min(1e-12).log().mean()),
         calibration_error=calibration_error(probabilities, labels),
+        reliability=reliability(probabilities, labels),
         classes=tuple(_class_score(name, i, table) for i, name in enumerate(classes)),
         confusion=tuple(tuple(row) for row in table.tolist()),
         mistakes=_mistakes(probabilities, told, labels),
     )
+
+
+def confused(found: Evaluation) -> list[tuple[str, str, int]]:
+    """Which class was taken for which, and how often, the most frequent first."""
+    names = [score.name for score in found.classes]
+    pairs = [
+        (names[i], names[j], count)
+        for i, row in enumerate(found.confusion)
+        for j, count in enumerate(row)
+        if i != j and count
+    ]
+    return sorted(pairs, key=lambda pair: -pair[2])
 
 
 def _class_score(name: str, i: int, table: Tensor) -> ClassScore:
