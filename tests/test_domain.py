@@ -107,8 +107,12 @@ def test_a_branch_on_a_size_is_a_condition_of_the_result():
         def forward(self, x):
             return x * 2 if x.shape[1] >= 100 else x + 1
 
-    assert str(domain(Branches(), "N,H=120")) == "H >= 100, N >= 1"
-    assert str(domain(Branches(), "N,H=20")) == "H <= 99, N >= 1" or "1 <= H <= 99" in str(domain(Branches(), "N,H=20"))
+    high, low = domain(Branches(), "N,H=120"), domain(Branches(), "N,H=20")
+    assert str(high) == "(H >= 100, N >= 1) or (1 <= H <= 99, N >= 1)"
+    assert str(low) == "(1 <= H <= 99, N >= 1) or (H >= 100, N >= 1)"
+    assert high.exact
+    assert [str(r) for r in high.branches[0]] == ["H >= 100"]
+    assert all(found.contains(H=h) for found in (high, low) for h in (1, 99, 100, 101))
 
 
 def test_a_letter_that_python_loses_is_said_and_nothing_is_claimed():

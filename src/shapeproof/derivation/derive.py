@@ -14,7 +14,7 @@ from shapeproof.capture.run import run
 from shapeproof.capture.spec import InputSpec, first_guess, from_given, given_sizes
 from shapeproof.capture.trace import Manner, Trace
 from shapeproof.derivation.assemble import derived
-from shapeproof.derivation.free import checked, meeting
+from shapeproof.derivation.free import checked, meeting, other_way
 from shapeproof.derivation.inputs import tensor_for, told
 from shapeproof.derivation.model import Derivation
 from shapeproof.errors import SpecError
@@ -68,7 +68,7 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
     base, found = _first_that_runs(given, at, bool(free))
     manner = repeated(found.manner, found.cost.macs)
     if base and found.verdict not in ("failed", "mismatch"):
-        found = checked(found, trace_at)
+        found = checked(found, lambda sizes: at(sizes, frozenset(sizes)), trace_at)
     if found.verdict == "failed":
         found = _explained(model, found, *pairs_at(base))
     return _with_again(found, again)
@@ -125,7 +125,9 @@ def _first_that_runs(
         base, found = better, at(better, frozenset(better))
         if found.verdict != "failed":
             return base, found
-    return tried[0]
+    base, found = tried[0]
+    elsewhere = other_way(found, base, lambda sizes: at(sizes, frozenset(sizes)))
+    return (elsewhere, at(elsewhere, frozenset(elsewhere))) if elsewhere else tried[0]
 
 
 def _with_again(derivation: Derivation, again: Callable[[dict[str, int]], Derivation]) -> Derivation:

@@ -1,17 +1,67 @@
-"""For which sizes a model runs: the rules' own conditions, solved for the letters."""
+"""For which sizes a model runs, as data: a union of parts, each a product of sets with what ties letters together."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from shapeproof.dims.conditions import Relation
-from shapeproof.dims.expr import Poly, constant, divide
-from shapeproof.dims.solve import Interval, Sizes, solve
+from shapeproof.dims.expr import Poly
+from shapeproof.dims.solve import Interval, Sizes
+from shapeproof.errors import DomainError
 
-MOST_BOXES = 400
+MOST_SHOWN = 6  # parts that the text names one by one
+FREE = Sizes(((1, None),))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Sizes with which a model runs: one set for each letter, and what else must hold between letters.
+
+    Attributes:
+        box: a set of sizes for each letter.
+        ties: letters that another expression gives, as in ``W = H``.
+        open: conditions on several letters that stand as they are.
+        branch: what the model's own Python found of the sizes on its way here.
+    """
+
+    box: Mapping[str, Sizes]
+    ties: Mapping[str, Poly]
+    open: tuple[Relation, ...] = ()
+    branch: tuple[Relation, ...] = ()
+
+    def contains(self, sizes: Mapping[str, int]) -> bool:
+        """Whether these sizes belong, as far as they decide it; letters without a size may be anything."""
+        if not all(sizes[name] in self.box[name] for name in sizes):
+            return False
+        tied = [(n, e) for n, e in self.ties.items() if e.letters | {n} <= sizes.keys()]
+        if not all(sizes[name] == expr.value(sizes) for name, expr in tied):
+            return False
+        return all(r.holds(sizes) for r in self.open if r.letters <= sizes.keys())
+
+    def point(self, near: Mapping[str, int] | None = None) -> dict[str, int]:
+        """One choice of sizes: those of ``near`` where they belong, else the smallest. ``open`` may not hold there."""
+        near = near or {}
+        sizes = {n: near[n] if near.get(n, 0) in s else s.smallest or 1 for n, s in self.box.items()}
+        return sizes | {name: int(expr.value(sizes)) for name, expr in self.ties.items()}
+
+    def text(self, letters: Sequence[str], shared: frozenset[str] = frozenset()) -> str:
+        """The part as conditions, those on letters that are free in every part last."""
+        ties = [_tie_text(name, self.ties[name]) for name in letters if name in self.ties]
+        order = sorted((n for n in letters if n not in self.ties), key=lambda name: name in shared)
+        sets = [(_grouped(self.box[name].text(name)), name in shared) for name in order]
+        bound = [text for text, is_shared in sets if not is_shared]
+        rest = [text for text, is_shared in sets if is_shared]
+        return ", ".join([*ties, *map(str, self.open), *bound, *rest])
+
+
+def _tie_text(name: str, expr: Poly) -> str:
+    text = str(expr)
+    return f"{text} = {name}" if text.isidentifier() else f"{name} = {text}"
+
+
+def _grouped(text: str) -> str:
+    return f"({text})" if " or " in text and "mod" not in text else text
 
 
 @dataclass(frozen=True)
@@ -20,25 +70,37 @@ class Domain:
 
     Attributes:
         letters: the free dimensions, in the order in which the inputs name them.
-        relations: every condition, as the rules state them; all must hold.
-        boxes: the solution, as a union of products of sets, one set for each letter; nearly square pictures first.
-        open: conditions that could not be solved and stand as they are.
-        exact: whether runs just inside and just outside of every edge bore the solution out.
+        parts: the solution, as a union; the branch that was derived and nearly square pictures first.
+        exact: whether every way through the model was followed, and runs just inside and just outside of the edges
+            bore the solution out.
+        why: where it is not exact, what is in doubt, in words.
     """
 
     letters: tuple[str, ...]
-    relations: tuple[Relation, ...]
-    boxes: tuple[Mapping[str, Sizes], ...]
-    open: tuple[Relation, ...] = ()
+    parts: tuple[Part, ...]
     exact: bool = False
+    why: str = ""
+
+    @property
+    def boxes(self) -> tuple[Mapping[str, Sizes], ...]:
+        """Of each part, the set of sizes of every letter."""
+        return tuple(part.box for part in self.parts)
+
+    @property
+    def open(self) -> tuple[Relation, ...]:
+        """The conditions on several letters that stand in some part as they are."""
+        return tuple(dict.fromkeys(r for part in self.parts for r in part.open))
 
     def contains(self, **sizes: int) -> bool:
-        """Whether the model runs with these sizes. Raises ``KeyError`` for a letter without a size that matters."""
-        if any(size < 1 for size in sizes.values()):
-            return False
-        return all(relation.holds(sizes) for relation in self.relations if relation.letters <= sizes.keys()) and any(
-            all(sizes[name] in box[name] for name in sizes) for box in self.boxes
-        )
+        """Whether the model runs with these sizes; a letter that is left out may be anything.
+
+        Raises:
+            DomainError: for a letter that there is not.
+        """
+        unknown = [name for name in sizes if name not in self.letters]
+        if unknown:
+            raise DomainError(f"no free dimension is called {', '.join(unknown)}; there are {', '.join(self.letters)}")
+        return all(size >= 1 for size in sizes.values()) and any(part.contains(sizes) for part in self.parts)
 
     @property
     def intervals(self) -> dict[str, list[tuple[int, int | None]]]:
@@ -49,26 +111,21 @@ class Domain:
             found[name] = _merged(sorted(pieces, key=lambda piece: piece[0]))
         return found
 
+    @property
+    def branches(self) -> tuple[tuple[Relation, ...], ...]:
+        """The different ways that the model's own Python takes, as what holds of the sizes on each."""
+        return tuple(dict.fromkeys(part.branch for part in self.parts))
+
     def __str__(self) -> str:
-        if not self.boxes:
+        if not self.parts:
             return "no sizes"
-        order = sorted(self.letters, key=lambda name: all(_free(box[name]) for box in self.boxes))
-        shown = self.boxes if len(self.boxes) <= 6 else self.boxes[:1]
-        texts = [", ".join(_grouped(box[name].text(name)) for name in order) for box in shown]
-        if len(texts) > 1:
+        shared = frozenset(n for n in self.letters if all(p.box[n] == FREE and n not in p.ties for p in self.parts))
+        shown = self.parts if len(self.parts) <= MOST_SHOWN else self.parts[:1]
+        texts = [part.text(self.letters, shared) for part in shown]
+        if len(self.parts) > 1:
             texts = [f"({text})" for text in texts]
         text = " or ".join(texts)
-        if len(self.boxes) > len(shown):
-            text += f" or {len(self.boxes) - len(shown)} more ranges"
-        return text + "".join(f", {relation}" for relation in self.open)
-
-
-def _grouped(text: str) -> str:
-    return f"({text})" if " or " in text else text
-
-
-def _free(sizes: Sizes) -> bool:
-    return sizes.intervals == ((1, None),)
+        return text + (f" or {len(self.parts) - len(shown)} more ranges" if len(self.parts) > len(shown) else "")
 
 
 def _pieces(sizes: Sizes) -> list[Interval]:
@@ -86,127 +143,3 @@ def _merged(pieces: Sequence[Interval]) -> list[Interval]:
         else:
             merged.append((low, high))
     return merged
-
-
-def solved(letters: Sequence[str], relations: Sequence[Relation]) -> Domain:
-    """Solve conditions for the letters; what cannot be solved stands in ``open``."""
-    unique = tuple(dict.fromkeys(r for r in relations if not _always(r)))
-    single: dict[str, list[Relation]] = {name: [] for name in letters}
-    choices: list[list[dict[str, Relation]]] = []
-    left_open: list[Relation] = []
-    for relation in unique:
-        if len(relation.letters) == 1:
-            single[next(iter(relation.letters))].append(relation)
-        elif (ways := _ways(relation)) is not None:
-            choices.append(ways)
-        else:
-            left_open.append(relation)
-    boxes, unsolved = _boxes(letters, single, choices)
-    return Domain(tuple(letters), unique, tuple(_squarest_first(boxes)), (*left_open, *unsolved))
-
-
-def _always(relation: Relation) -> bool:
-    """Whether it holds for all sizes from 1: divisible term by term, or no term that could spoil it."""
-    if relation.kind == "mod" and relation.right.is_constant:
-        divisor = relation.right.constant_term
-        return relation.left.is_integral and all(Fraction(c) % Fraction(divisor) == 0 for _, c in relation.left.terms)
-    if relation.kind == "mod":
-        return divide(relation.left, relation.right).is_integral
-    difference = relation.left - relation.right
-    return relation.kind == ">=" and all(c > 0 for _, c in difference.terms if _) and difference.value(
-        dict.fromkeys(difference.letters, 1)
-    ) >= 0  # fmt: skip
-
-
-def _ways(relation: Relation) -> list[dict[str, Relation]] | None:
-    """A product of factors in one letter each that must equal a number: every way to share out its divisors."""
-    difference = relation.left - relation.right
-    terms = [(product, c) for product, c in difference.terms if product]
-    if relation.kind != "==" or len(terms) != 1:
-        return None
-    product, coefficient = terms[0]
-    total = Fraction(-difference.constant_term) / Fraction(coefficient)
-    factors: dict[str, Poly] = {}
-    for atom, power in product:
-        factor = Poly((((((atom, power),)), 1),))
-        if len(factor.letters) != 1 or not factor.is_integral:
-            return None
-        name = next(iter(factor.letters))
-        factors[name] = factors[name] * factor if name in factors else factor
-    if total.denominator != 1 or total < 1:
-        return []
-    shared = list(itertools.islice(_shares(int(total), list(factors)), MOST_BOXES + 1))
-    if len(shared) > MOST_BOXES:
-        return None
-    return [{name: Relation("==", factors[name], constant(n)) for name, n in way.items()} for way in shared]
-
-
-def _shares(total: int, names: list[str]) -> Iterator[dict[str, int]]:
-    if len(names) == 1:
-        yield {names[0]: total}
-        return
-    for divisor in range(1, total + 1):
-        if total % divisor == 0:
-            for rest in _shares(total // divisor, names[1:]):
-                yield {names[0]: divisor, **rest}
-
-
-def _boxes(
-    letters: Sequence[str], single: dict[str, list[Relation]], choices: list[list[dict[str, Relation]]]
-) -> tuple[list[dict[str, Sizes]], list[Relation]]:
-    """One box for each way to make every choice, without the empty ones."""
-    unsolved: list[Relation] = []
-    cache: dict[tuple[str, tuple[Relation, ...]], Sizes | None] = {}
-
-    def sizes_of(name: str, relations: tuple[Relation, ...]) -> Sizes:
-        key = (name, relations)
-        if key not in cache:
-            cache[key] = solve(relations, name)
-        found = cache[key]
-        if found is None:
-            unsolved.extend(r for r in relations if r not in unsolved)
-            return Sizes(((1, None),))
-        return found
-
-    boxes = []
-    for way in itertools.product(*choices):
-        box = {n: sizes_of(n, (*single[n], *(c[n] for c in way if n in c))) for n in letters}
-        if all(sizes.smallest is not None for sizes in box.values()) and box not in boxes:
-            boxes.append(box)
-    return boxes, unsolved
-
-
-def _squarest_first(boxes: list[dict[str, Sizes]]) -> list[dict[str, Sizes]]:
-    """The box that is meant, most likely: the one whose bounded letters begin nearest to each other."""
-
-    def spread(box: dict[str, Sizes]) -> float:
-        starts = [sizes.smallest or 1 for sizes in box.values() if not _free(sizes)]
-        return max(starts, default=1) / min(starts, default=1)
-
-    return sorted(boxes, key=spread)
-
-
-def edges(domain: Domain, most: int = 14) -> tuple[list[dict[str, int]], list[dict[str, int]]]:
-    """Sizes just inside and just outside of every edge of the first boxes, for a run to bear the solution out."""
-    inside: list[dict[str, int]] = []
-    outside: list[dict[str, int]] = []
-    for box in domain.boxes[:3]:
-        base = {name: sizes.smallest or 1 for name, sizes in box.items()}
-        inside.append(base)
-        for name, sizes in box.items():
-            for low, high in sizes.intervals:
-                inside += [{**base, name: end} for end in (low, high) if end is not None]
-                beyond = [low - 1] + ([] if high is None else [high + 1])
-                outside += [
-                    {**base, name: end} for end in beyond if end >= 1 and not domain.contains(**{**base, name: end})
-                ]
-            if sizes.period > 1 and sizes.smallest:
-                inside.append({**base, name: sizes.smallest + sizes.period})
-                outside.append({**base, name: sizes.smallest + 1})
-    inside = [p for p in inside if domain.contains(**p)]
-    outside = [p for p in outside if not domain.contains(**p)]
-    return _unique(inside)[:most], _unique(outside)[:most]
-
-
-def _unique(points: list[dict[str, int]]) -> list[dict[str, int]]:
-    return [dict(items) for items in dict.fromkeys(tuple(sorted(p.items())) for p in points)]

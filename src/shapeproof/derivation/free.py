@@ -2,56 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from shapeproof.capture.trace import Trace
-from shapeproof.derivation.domain import edges, solved
+from shapeproof.derivation.domain import Domain, Part
+from shapeproof.derivation.edges import edges
+from shapeproof.derivation.explore import Way, explore, sample
 from shapeproof.derivation.model import Derivation, ShapeWarning, Step
+from shapeproof.derivation.parts import parts_of, simplified
+from shapeproof.dims.conditions import collecting
 from shapeproof.dims.dim import at
 
 RunAt = Callable[[dict[str, int]], Trace]
+DeriveAt = Callable[[dict[str, int]], Derivation]
+
+MOST_BRANCHES = 3  # the model's own branches that a domain tells apart; more are put together
 
 
 def meeting(failed: Derivation, tried: dict[str, int]) -> dict[str, int] | None:
     """Sizes that meet every condition seen so far and the one that failed; ``None`` where there are none such."""
-    domain = solved(tuple(tried), [c.relation for c in failed.conditions])
-    for box in domain.boxes:
-        sizes = {n: tried[n] if tried[n] in box[n] else box[n].smallest or 1 for n in tried}
-        if sizes != tried:
-            return sizes
-    return None
+    sizes = sample([c.relation for c in failed.conditions], tried)
+    return sizes if sizes and sizes != tried else None
 
 
-def checked(derivation: Derivation, run_at: RunAt) -> Derivation:
-    """Solve the domain, then run the model just inside and just outside of every edge.
+def other_way(failed: Derivation, tried: dict[str, int], derive_at: DeriveAt) -> dict[str, int] | None:
+    """Sizes with which the model takes another way and comes through; ``None`` where none are found."""
+    ways, _ = explore(way_of(failed, tried), lambda sizes: look(derive_at, sizes), until_it_runs=True)
+    return ways[-1].sizes if ways[-1].runs else None
+
+
+def way_of(derivation: Derivation, sizes: dict[str, int]) -> Way:
+    """What a derivation at these sizes showed of the way that it went."""
+    conditions = derivation.conditions
+    failed = None
+    if conditions and not conditions[-1].relation.holds(sizes):
+        *held, last = conditions
+        conditions, failed = tuple(held), last.relation
+    return Way(
+        conditions=conditions,
+        failed=failed,
+        runs=derivation.verdict != "failed",
+        proved=derivation.verdict == "proved",
+        reads=str(derivation.output),
+        sizes=sizes,
+    )
+
+
+def look(derive_at: DeriveAt, sizes: dict[str, int]) -> Way:
+    """Derive at these sizes; an exception of the model's own is a way that does not come through."""
+    with collecting() as conditions:
+        try:
+            return way_of(derive_at(sizes), sizes)
+        except Exception:  # noqa: BLE001  # the model's own, raised for these sizes: it does not run there
+            return Way(tuple(conditions), None, runs=False, proved=False, reads="", sizes=sizes)
+
+
+def checked(derivation: Derivation, derive_at: DeriveAt, run_at: RunAt) -> Derivation:
+    """Follow every way, solve the domain, and run the model just inside and just outside of every edge.
 
     Inside, the model must run and every step must have the size that its letters say; outside, it must fail.
     """
-    letters = tuple(name for name, _ in derivation.sizes)
-    domain = solved(letters, [c.relation for c in derivation.conditions])
-    inside, outside = edges(domain)
+    first = way_of(derivation, dict(derivation.sizes))
+    ways, doubt = explore(first, lambda sizes: look(derive_at, sizes))
+    domain = solved(tuple(first.sizes), [way for way in ways if way.runs])
+    if not all(way.proved for way in ways if way.runs):
+        doubt = doubt or "an operation has no rule"
+    lost, unlike = _borne_out(derivation, first, domain, run_at)
+    doubt = doubt or unlike
+    domain = replace(domain, exact=not doubt and lost is None and bool(domain.parts), why=doubt)
+    warnings = derivation.warnings + ((_lost(lost),) if lost else ())
+    return replace(derivation, domain=domain, warnings=warnings)
+
+
+def solved(letters: Sequence[str], ways: Sequence[Way]) -> Domain:
+    """The domain that the ways which come through make together, the first one's branch first."""
+    together = len({way.branch for way in ways}) > MOST_BRANCHES
+    parts: list[Part] = []
+    for way in ways:
+        branch = () if together else way.branch
+        parts += [replace(part, branch=branch) for part in parts_of(letters, way.relations)]
+    first = ways[0].branch if ways else ()
+    return Domain(tuple(letters), tuple(sorted(simplified(parts), key=lambda p: (p.branch != first, _spread(p)))))
+
+
+def _spread(part: Part) -> float:
+    """How far the bounded letters' ranges begin from each other: nearly square pictures have the least."""
+    starts = [sizes.smallest or 1 for name, sizes in part.box.items() if sizes.intervals != ((1, None),)]
+    return max(starts, default=1) / min(starts, default=1)
+
+
+def _borne_out(derivation: Derivation, way: Way, domain: Domain, run_at: RunAt) -> tuple[Step | None, str]:
+    """The first step that lost a letter, and what a run near an edge contradicts."""
+    inside, outside = edges(domain, way.sizes)
     lost: Step | None = None
-    borne_out = derivation.verdict == "proved" and not domain.open and bool(domain.boxes)
+    unlike = ""
     for sizes in inside:
         trace = _safely(run_at, sizes)
         if trace is None or trace.error is not None:
-            borne_out = False
-            continue
-        lost = lost or _first_unlike(derivation, trace, sizes)
+            unlike = unlike or f"it does not run at {_words(sizes)}"
+        elif all(relation.holds(sizes) for relation in way.relations):
+            lost = lost or _first_unlike(derivation, trace, sizes)
     for sizes in outside:
         trace = _safely(run_at, sizes)
-        borne_out = borne_out and trace is not None and trace.error is not None
-    domain = replace(domain, exact=borne_out and lost is None)
-    warnings = derivation.warnings + ((_lost(lost),) if lost else ())
-    return replace(derivation, domain=domain, warnings=warnings)
+        if trace is not None and trace.error is None:
+            unlike = unlike or f"it runs at {_words(sizes)} too"
+    return lost, unlike
+
+
+def _words(sizes: dict[str, int]) -> str:
+    return ", ".join(f"{name} = {size}" for name, size in sizes.items())
 
 
 def _safely(run_at: RunAt, sizes: dict[str, int]) -> Trace | None:
     try:
         return run_at(sizes)
-    except Exception:  # noqa: BLE001  # the model's own error at another size: the edge is not borne out
+    except Exception:  # noqa: BLE001  # the model's own error at another size: it does not run there
         return None
 
 

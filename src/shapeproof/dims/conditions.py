@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from fractions import Fraction
 
 from shapeproof.dims.dim import expr_of
-from shapeproof.dims.expr import Poly
+from shapeproof.dims.expr import Floor, Number, Poly, Symbol, constant, divide
+
+_NEGATED = {"==": "!=", "!=": "==", "mod": "!mod", "!mod": "mod"}
+_SIGNS = {"==": "=", "!=": "!=", ">=": ">="}
+
+
+def compare(kind: str, left: Number, right: Number) -> bool:
+    """Whether two numbers stand in one of the relations of :class:`Relation`."""
+    if kind in ("mod", "!mod"):
+        return (bool(right) and left % right == 0) is (kind == "mod")
+    if kind == ">=":
+        return left >= right
+    return (left == right) is (kind == "==")
 
 
 @dataclass(frozen=True)
 class Relation:
-    """``left == right``, ``left != right``, ``left >= right`` or ``left = 0 mod right``."""
+    """``left == right``, ``left != right``, ``left >= right``, ``left = 0 mod right``, or not so (``"!mod"``)."""
 
-    kind: str  # "==" "!=" ">=" "mod"
+    kind: str  # "==" "!=" ">=" "mod" "!mod"
     left: Poly
     right: Poly
 
@@ -26,24 +40,118 @@ class Relation:
 
     def holds(self, sizes: Mapping[str, int]) -> bool:
         """Whether it is true for these sizes. Raises ``KeyError`` for a letter without a size."""
-        left, right = self.left.value(sizes), self.right.value(sizes)
-        if self.kind == "mod":
-            return bool(right) and left % right == 0
+        return compare(self.kind, self.left.value(sizes), self.right.value(sizes))
+
+    @property
+    def negated(self) -> Relation:
+        """The relation that is true exactly where this one is not; both sides are whole numbers."""
         if self.kind == ">=":
-            return left >= right
-        return (left == right) is (self.kind == "==")
+            return Relation(">=", self.right, self.left + constant(1))
+        return Relation(_NEGATED[self.kind], self.left, self.right)
+
+    def same(self, other: Relation) -> bool:
+        """Whether the two say the same of the difference of their sides."""
+        if self.kind != other.kind:
+            return False
+        if self.kind in ("mod", "!mod"):
+            return self == other
+        difference, theirs = self.left - self.right, other.left - other.right
+        return difference.same(theirs) or (self.kind != ">=" and difference.same(theirs.scaled(-1)))
+
+    @property
+    def reduced(self) -> Relation:
+        """The same without letters that stand as a factor in every term: sizes are at least 1."""
+        mod = self.kind in ("mod", "!mod")
+        sides = (self.left, self.right) if mod else (self.left - self.right, constant(0))
+        common = [set(product) for side in sides for product, _ in side.terms]
+        factors = {pair for pair in set.intersection(*common) if isinstance(pair[0], Symbol)} if common else set()
+        if not factors:
+            return self
+        shorter = [Poly(tuple((tuple(f for f in p if f not in factors), c) for p, c in side.terms)) for side in sides]
+        return Relation(self.kind, shorter[0], shorter[1])
+
+    def put(self, given: Mapping[str, Poly]) -> Relation:
+        """The same with expressions for letters."""
+        return Relation(self.kind, self.left.put(given), self.right.put(given))
+
+    @property
+    def always(self) -> bool:
+        """Whether it holds for all sizes from 1: divisible term by term, or no term that could spoil it."""
+        if self.kind == "mod":
+            if self.right.is_constant:
+                divisor = Fraction(self.right.constant_term)
+                return self.left.is_integral and all(Fraction(c) % divisor == 0 for _, c in self.left.terms)
+            return divide(self.left, self.right).is_integral
+        difference = self.left - self.right
+        if self.kind == "==":
+            return not difference.expanded().terms
+        if self.kind == "!=":
+            return _positive(difference) or _positive(difference.scaled(-1))
+        return self.kind == ">=" and _positive(difference + constant(1))
 
     def __str__(self) -> str:
-        sign = {"==": "=", "!=": "!=", ">=": ">=", "mod": "= 0 mod"}[self.kind]
-        return f"{self.left} {sign} {self.right}"
+        if self.kind in ("mod", "!mod"):
+            return f"{self.left} {'!' if self.kind == '!mod' else ''}= 0 mod {self.right}"
+        if self.kind != ">=" and (found := _remainder(self.left - self.right)):
+            return f"{found[0]} {_SIGNS[self.kind]} {found[2]} mod {found[1]}"
+        left, right = _sides(self.left - self.right)
+        if not left.letters and right.letters:
+            return f"{right} {'<=' if self.kind == '>=' else _SIGNS[self.kind]} {left}"
+        return f"{left} {_SIGNS[self.kind]} {right}"
+
+
+def _remainder(difference: Poly) -> tuple[Poly, int, int] | None:
+    """``P - n*floor(P/n) - r`` as P, n and r; ``None`` for anything else."""
+    for product, coefficient in difference.terms:
+        if len(product) != 1:
+            continue
+        atom, power = product[0]
+        n = abs(int(coefficient))
+        if isinstance(atom, Floor) and power == 1 and n > 1 and isinstance(coefficient, int):
+            above = atom.body.scaled(n)
+            rest = difference.scaled(-1 if coefficient > 0 else 1) + Poly(((product, n),)) - above
+            left = -Fraction(rest.constant_term)
+            if rest.is_constant and above.is_integral and 0 <= left < n:
+                return above, n, int(left)
+    return None
+
+
+def _positive(difference: Poly) -> bool:
+    """Whether a sum of growing terms is above 0 for all sizes from 1, as far as its form shows."""
+    if not all(c > 0 for product, c in difference.terms if product):
+        return False
+    return difference.value(dict.fromkeys(difference.letters, 1)) > 0
+
+
+def _sides(difference: Poly) -> tuple[Poly, Poly]:
+    """A difference as two sides without minus signs or fractions, the number alone where that is possible."""
+    whole = difference.scaled(math.lcm(1, *(Fraction(c).denominator for _, c in difference.terms)))
+    left = Poly(tuple((p, c) for p, c in whole.terms if p and c > 0))
+    right = Poly(tuple((p, -c) for p, c in whole.terms if p and c < 0))
+    offset = constant(whole.constant_term)
+    on_left = offset.constant_term > 0 if left.terms and right.terms else not left.terms
+    return (left + offset, right) if on_left else (left, right - offset)
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A relation that must hold for an operation to run, and the diagnosis code for when it does not."""
+    """A relation that an operation requires, or one that says which way was taken.
+
+    Attributes:
+        relation: what holds.
+        code: the diagnosis code for when a requirement does not hold; ``"branch"`` where the model's own Python
+            compared sizes, ``"case"`` where a rule did.
+        source: ``file:line`` of the comparison in the model's Python.
+    """
 
     relation: Relation
     code: str
+    source: str = ""
+
+    @property
+    def is_way(self) -> bool:
+        """Whether the model would go another way, and need not fail, where this does not hold."""
+        return self.code in ("branch", "case")
 
 
 _collected: ContextVar[list[Condition] | None] = ContextVar("collected", default=None)
@@ -58,12 +166,16 @@ def collecting() -> Iterator[list[Condition]]:
         yield found
     finally:
         _collected.reset(token)
+        for condition in found:  # a run within another run's exploration tells both
+            note(condition)
 
 
 def note(condition: Condition) -> None:
     """Keep a condition that has letters in it; one without is settled by its numbers."""
     found = _collected.get()
-    if found is not None and condition.relation.letters and condition not in found:
+    if found is None or not condition.relation.letters or condition.relation.always:
+        return
+    if not any(c.is_way is condition.is_way and c.relation.same(condition.relation) for c in found):
         found.append(condition)
 
 
@@ -72,7 +184,17 @@ def relation(kind: str, left: int, right: int) -> Relation:
     return Relation(kind, expr_of(left), expr_of(right))
 
 
-def branch(kind: str, left: int, right: int, outcome: bool) -> None:
+def decide(kind: str, left: int, right: int) -> bool:
+    """Whether two sizes stand in a relation; with letters, the answer becomes a condition of the way taken.
+
+    A rule asks in this way wherever it goes one way or another by a size, so that the other way can be tried too.
+    """
+    asked, outcome = relation(kind, left, right), compare(kind, int(left), int(right))
+    note(Condition(asked if outcome else asked.negated, "case"))
+    return outcome
+
+
+def branch(kind: str, left: int, right: int, outcome: bool, source: str = "") -> None:
     """Keep, as a condition of the path taken, how a comparison in the model's own Python came out."""
     if expr_of(left).same(expr_of(right)):
         return
@@ -80,8 +202,5 @@ def branch(kind: str, left: int, right: int, outcome: bool) -> None:
         kind, left, right = {"<": ">", "<=": ">="}[kind], right, left
     if kind == ">":
         kind, right = ">=", right + 1
-    if kind == "==":
-        found = relation("==" if outcome else "!=", left, right)
-    else:
-        found = relation(">=", left, right) if outcome else relation(">=", right, left + 1)
-    note(Condition(found, "branch"))
+    asked = relation(kind, left, right)
+    note(Condition(asked if outcome else asked.negated, "branch", source))

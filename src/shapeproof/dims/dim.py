@@ -41,6 +41,9 @@ class Dim(int):
 
     __hash__ = int.__hash__
 
+    def __bool__(self) -> bool:
+        return self != 0
+
     def __eq__(self, other: object) -> bool:
         return _compared("==", self, other, int.__eq__(self, other)) is True
 

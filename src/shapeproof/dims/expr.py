@@ -39,6 +39,12 @@ class Floor:
     body: Poly
 
     def __str__(self) -> str:
+        constant_part = Fraction(self.body.constant_term)
+        n = constant_part.denominator
+        if n > 1 and constant_part == Fraction(n - 1, n):
+            above = (self.body - constant(constant_part)).scaled(n)
+            if above.is_integral:
+                return f"ceil({_over(str(above), n)})"
         return f"floor({self.body})"
 
     def value(self, sizes: Mapping[str, int]) -> Number:
@@ -148,6 +154,20 @@ class Poly:
         """Multiply out every sum that is kept whole, so that two forms of one polynomial become equal."""
         return _sum(term for product, c in self.terms for term in _expand(product, c))
 
+    def put(self, given: Mapping[str, Poly]) -> Poly:
+        """Put expressions for letters, and let what folds fold. Raises ``ZeroDivisionError`` for a divisor of zero."""
+        if not self.letters & given.keys():
+            return self
+        total = ZERO
+        for product, coefficient in self.terms:
+            part = constant(coefficient)
+            for atom, power in product:
+                inner = _put_atom(atom, given)
+                for _ in range(power):
+                    part = part * inner
+            total = total + part
+        return total
+
     def same(self, other: Poly) -> bool:
         """Whether the two are the same polynomial in their letters and floors."""
         return self == other or not (self - other).expanded().terms
@@ -162,6 +182,15 @@ def _atom_letters(atom: Atom) -> frozenset[str]:
     if isinstance(atom, Quotient):
         return atom.above.letters | atom.below.letters
     return atom.body.letters
+
+
+def _put_atom(atom: Atom, given: Mapping[str, Poly]) -> Poly:
+    if isinstance(atom, Symbol):
+        return given.get(atom.name, symbol(atom.name))
+    if isinstance(atom, Quotient):
+        return divide(atom.above.put(given), atom.below.put(given))
+    inner = atom.body.put(given)
+    return floor(inner.expanded()) if isinstance(atom, Floor) else inner
 
 
 def _has_quotient(product: Product) -> bool:
@@ -242,7 +271,13 @@ def floor(poly: Poly) -> Poly:
     inner = poly - _sum(whole)
     if inner.is_constant:
         return _sum(whole)
-    return _sum([*whole, (((Floor(_lowered(inner)), 1),), 1)])
+    inner = _lowered(inner)
+    if Fraction(inner.terms[0][1]) < 0 and not any(_has_quotient(p) for p, _ in inner.terms):
+        # one form for the two ways to round up: floor(-P/n) = -floor((P + n - 1)/n) for a whole P
+        n = math.lcm(*(Fraction(c).denominator for _, c in inner.terms))
+        turned = floor(inner.scaled(-1) + constant(Fraction(n - 1, n)))
+        return _sum([*whole, *turned.scaled(-1).terms])
+    return _sum([*whole, (((Floor(inner), 1),), 1)])
 
 
 def _whole_part(product: Product, coefficient: Number) -> Number:
@@ -302,7 +337,13 @@ def _absorbed(poly: Poly) -> Poly:
     product, coefficient = poly.terms[0]
     if coefficient != 1 or len(product) != 1 or product[0][1] != 1 or not isinstance(product[0][0], Floor):
         return poly
+    if str(product[0][0]).startswith("ceil"):
+        return poly
     return Poly(((((Floor(product[0][0].body + constant(offset)), 1),), 1),))
+
+
+def _over(above: str, below: int) -> str:
+    return f"({above})/{below}" if " " in above else f"{above}/{below}"
 
 
 def _text(poly: Poly) -> str:

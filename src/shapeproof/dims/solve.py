@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from shapeproof.dims.conditions import Relation
 from shapeproof.dims.expr import Floor, Group, Poly, Quotient, Symbol, constant, divide, floor, symbol
@@ -53,9 +54,26 @@ class Sizes:
         """The set as a condition on ``name``: ``16 <= H <= 31``."""
         parts = [_interval_text(name, low, high) for low, high in self.intervals]
         if self.period > 1:
-            lowest = {r: self.start + (r - self.start) % self.period for r in self.remainders}
-            parts += [f"{name} = {r} mod {self.period}, {name} >= {lowest[r]}" for r in self.remainders]
+            *most, last = map(str, self.remainders)
+            which = f"{', '.join(most)} or {last}" if most else last
+            lowest = min(self.start + (r - self.start) % self.period for r in self.remainders)
+            parts.append(f"{name} = {which} mod {self.period}, {name} >= {lowest}")
         return " or ".join(parts) or f"no {name}"
+
+    def shifted(self, by: int) -> Sizes:
+        """Every size larger by a number; what would fall below 1 must not belong."""
+        moved = tuple((low + by, None if high is None else high + by) for low, high in self.intervals)
+        remainders = tuple(sorted((r + by) % self.period for r in self.remainders))
+        return Sizes(moved, self.period, remainders, self.start + by)
+
+    def joined(self, other: Sizes) -> Sizes | None:
+        """The sizes that belong to either; ``None`` where the two repeat too differently to say it shortly."""
+        period = math.lcm(self.period, other.period)
+        ends = [e for s in (self, other) for low, high in s.intervals for e in (low, high or low)]
+        bound = max([1, self.start, other.start, *(end + 1 for end in ends)])
+        if bound + period > MOST:
+            return None
+        return _shortest([h in self or h in other for h in range(1, bound + period)], bound, period)
 
 
 def _interval_text(name: str, low: int, high: int | None) -> str:
@@ -71,6 +89,11 @@ def solve(relations: Sequence[Relation], name: str) -> Sizes | None:
         relations: conditions in which ``name`` is the only letter.
         name: the letter.
     """
+    return _solved(tuple(relations), name)
+
+
+@lru_cache(maxsize=4096)
+def _solved(relations: tuple[Relation, ...], name: str) -> Sizes | None:
     period = math.lcm(1, *(d for r in relations for d in _divisors(r)))
     if period > MOST:
         return None
@@ -113,7 +136,7 @@ def _runs(truth: list[bool], *, open_end: bool) -> tuple[Interval, ...]:
 
 
 def _difference(relation: Relation) -> Poly:
-    if relation.kind == "mod":
+    if relation.kind in ("mod", "!mod"):
         return relation.left - relation.right * floor(divide(relation.left, relation.right))
     return relation.left - relation.right
 
@@ -137,6 +160,10 @@ def _settled(relation: Relation, name: str, period: int) -> int | None:
     """From which size on the truth depends on the remainder modulo ``period`` only; ``None`` if that is unknown."""
     reach = 1
     difference = _difference(relation)
+    near = _line(difference)
+    if near is not None:
+        slope, offset, slack = near
+        return 1 if not slope else max(1, math.ceil((abs(offset) + slack) / abs(slope)) + 1)
     for remainder in range(period):
         poly = _put(difference, name, period, remainder)
         powers = None if poly is None else _powers(poly)
@@ -147,6 +174,26 @@ def _settled(relation: Relation, name: str, period: int) -> int | None:
             largest = max(abs(c / powers[degree]) for c in powers.values())
             reach = max(reach, period * (math.ceil(largest) + 2))
     return reach
+
+
+def _line(poly: Poly) -> tuple[Fraction, Fraction, Fraction] | None:
+    """Slope, offset and slack of a line near the sum: it lies within the slack, since a floor takes less than 1."""
+    slope, offset, slack = Fraction(0), Fraction(0), Fraction(0)
+    for product, coefficient in poly.terms:
+        if not product:
+            offset += coefficient
+            continue
+        (atom, power), *others = product
+        if others or power != 1 or isinstance(atom, Quotient):
+            return None
+        inner = (Fraction(1), Fraction(0), Fraction(0)) if isinstance(atom, Symbol) else _line(atom.body)
+        if inner is None:
+            return None
+        loose = inner[2] + (1 if isinstance(atom, Floor) else 0)
+        factor = Fraction(coefficient)
+        slope, offset = slope + factor * inner[0], offset + factor * inner[1]
+        slack += abs(factor) * loose
+    return slope, offset, slack
 
 
 def _put(poly: Poly, name: str, period: int, remainder: int) -> Poly | None:

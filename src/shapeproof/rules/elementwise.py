@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapeproof.dims import Shape, exact_div
+from shapeproof.dims import Dim, Shape, exact_div, expr_of
+from shapeproof.dims.conditions import decide
 from shapeproof.rules.registry import Derived, Operand, Violation, axes, axis, becomes, require, rule, show, unchanged
 
 # Names whose every tensor argument is broadcast; what is no tensor (a number, an alpha, a dtype) does not matter.
@@ -49,13 +50,24 @@ def broadcast(shapes: list[Shape], code: str = "broadcast") -> Shape:
     padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
     out: list[int] = []
     for place, sizes in enumerate(zip(*padded, strict=True)):
-        wide = [size for size in sizes if int(size) != 1]
+        apart = _different(sizes)
+        wide = apart if len(apart) == 1 else [size for size in apart if not decide("==", size, 1)]
         for size in wide[1:]:
             both = f"{' and '.join(show(shape) for shape in shapes)}"
             words = f"equal sizes, or 1, in dimension {place - rank}"
             require("==", size, wide[0], code, words, f"{wide[0]} and {size} ({both})")
-        out.append(wide[0] if wide else sizes[0])
+        fixed = [size for size in wide if not isinstance(size, Dim)]
+        out.append((*fixed, *wide, *apart, sizes[0])[0])
     return tuple(out)
+
+
+def _different(sizes: tuple[int, ...]) -> list[int]:
+    """The sizes that decide: those of one expression once, a plain 1 not at all where another stands beside it."""
+    found: list[int] = []
+    for size in sizes:
+        if not any(expr_of(size).same(expr_of(other)) for other in found):
+            found.append(size)
+    return [size for size in found if isinstance(size, Dim) or size != 1] if len(found) > 1 else []
 
 
 @rule(*NAMES, page="torch.add")

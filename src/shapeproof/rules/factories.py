@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from shapeproof.dims.conditions import decide
 from shapeproof.rules.elementwise import elementwise
 from shapeproof.rules.registry import (
     COUNTED,
@@ -26,8 +27,8 @@ def _made(sizes: Any) -> Derived:
     shape = tuple(sizes)
     if not all(isinstance(size, int) for size in shape):
         raise Unsupported
-    if any(size < 0 for size in shape):
-        raise Violation("argument", "sizes of at least 0", show(shape))
+    for size in shape:
+        require(">=", size, 0, "argument", "sizes of at least 0", show(shape))
     return Derived(shape, "out = size", show(shape))
 
 
@@ -65,8 +66,12 @@ def arange(*args: Any, start: Any = 0, end: Any = None, step: Any = 1, **_: Any)
     if any(isinstance(number, Operand) for number in (start, end, step)):
         return Derived((COUNTED,), "ceil((end - start)/step)", "from values")
     whole = all(isinstance(number, int) for number in (start, end, step))
-    if step == 0 or (float(end) - float(start)) * float(step) < 0:
-        raise Violation("argument", "a step that leads from start to end", f"{start}, {end}, {step}")
+    words, got = "a step that leads from start to end", f"{start}, {end}, {step}"
+    if step == 0 or (not whole and (float(end) - float(start)) * float(step) < 0):
+        raise Violation("argument", words, got)
+    if whole:
+        ahead = end - start if decide(">=", step, 0) else start - end
+        require(">=", ahead, 0, "argument", words, got)
     count = -((start - end) // step) if whole else math.ceil((float(end) - float(start)) / float(step))
     return Derived((count,), "ceil((end - start)/step)", f"ceil(({end} - {start})/{step}) = {count}")
 

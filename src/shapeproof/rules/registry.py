@@ -10,7 +10,7 @@ from inspect import signature
 from typing import Any
 
 from shapeproof.dims import Shape
-from shapeproof.dims.conditions import Condition, note, relation
+from shapeproof.dims.conditions import Condition, compare, note, relation
 from shapeproof.rules.window import Window
 
 DOCS = "https://docs.pytorch.org/docs/stable/generated/"
@@ -191,9 +191,7 @@ def require(kind: str, left: int, right: int, code: str, expected: str, got: str
         Violation: if it does not hold for the values.
     """
     condition = Condition(relation(kind, left, right), code)
-    a, b = int(left), int(right)
-    holds = a == b if kind == "==" else a >= b if kind == ">=" else b != 0 and a % b == 0
-    if not holds:
+    if not compare(kind, int(left), int(right)):
         raise Violation(code, expected, got, condition)
     note(condition)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from shapeproof.dims import Shape, exact_div, product
+from shapeproof.dims.conditions import decide
 from shapeproof.rules.registry import Derived, Operand, Violation, axis, require, rule, shape_args, show
 
 
 def inferred(shape: Shape, wanted: tuple[int, ...], code: str = "view-size") -> tuple[Shape, str]:
     """Fill in a ``-1`` and check the number of elements; gives the shape and its line of arithmetic."""
-    unknown = [place for place, size in enumerate(wanted) if int(size) == -1]
-    if len(unknown) > 1 or any(int(size) < -1 for size in wanted):
+    unknown = [place for place, size in enumerate(wanted) if decide("==", size, -1)]
+    if len(unknown) > 1 or not all(decide(">=", size, -1) for size in wanted):
         raise Violation(code, "sizes of at least 0, with at most one -1", show(wanted))
     known = product(size for size in wanted if int(size) != -1)
     total = product(shape)
@@ -19,7 +20,7 @@ def inferred(shape: Shape, wanted: tuple[int, ...], code: str = "view-size") -> 
         words = f"{_factors(shape)} = {total} elements"
         require("==", known, total, code, words, f"{_factors(wanted)} = {known}")
         return tuple(wanted), f"{_factors(wanted)} = {_factors(shape)} = {total}"
-    if int(known) == 0:
+    if decide("==", known, 0):
         raise Violation(code, "a -1 that has one answer", show(wanted))
     rest = f"{_factors(shape)} = {total}, a multiple of {known}"
     require("mod", total, known, code, rest, f"{show(shape)} as {show(wanted)}")
@@ -45,18 +46,18 @@ def _check_strides(input: Operand, shape: Shape) -> None:
 
     Source: PyTorch's page of ``Tensor.view``.
     """
-    if input.stride is None or int(product(input.shape)) == 0:
+    if input.stride is None or _in_order(input) or decide("==", product(input.shape), 0):
         return
     chunks: list[list[int]] = []
     for size, stride in zip(input.shape, input.stride, strict=True):
-        if int(size) == 1:
+        if decide("==", size, 1):
             continue
         if chunks and chunks[-1][1] == int(size) * stride:
             chunks[-1] = [chunks[-1][0] * int(size), stride]
         else:
             chunks.append([int(size), stride])
     left = 1
-    sizes = [int(size) for size in shape if int(size) != 1]
+    sizes = [int(size) for size in shape if not decide("==", size, 1)]
     for length, _ in chunks:
         left = length
         while left > 1:
@@ -64,6 +65,16 @@ def _check_strides(input: Operand, shape: Shape) -> None:
                 got = f"strides {show(input.stride)}: use reshape, or contiguous() first"
                 raise Violation("view-stride", f"memory that can be seen as {show(shape)}", got)
             left //= sizes.pop(0)
+
+
+def _in_order(input: Operand) -> bool:
+    """Whether the elements lie one after another as the sizes count them."""
+    step = 1
+    for size, stride in zip(reversed(input.shape), reversed(input.stride or ()), strict=True):
+        if stride != step:
+            return False
+        step *= int(size)
+    return True
 
 
 @rule("view", page="torch.Tensor.view")
@@ -149,5 +160,5 @@ def squeeze(input: Operand, dim: Any = None) -> Derived:
     """Dimensions of size 1 go: all of them, or those named."""
     rank = len(input.shape)
     named = range(rank) if dim is None else [axis(d, rank) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))]
-    shape = tuple(size for place, size in enumerate(input.shape) if place not in named or int(size) != 1)
+    shape = tuple(size for place, size in enumerate(input.shape) if place not in named or not decide("==", size, 1))
     return Derived(shape, "drop 1s", f"{show(input.shape)} -> {show(shape)}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapeproof.dims import exact_div, product
+from shapeproof.dims.conditions import decide
 from shapeproof.rules.registry import (
     Derived,
     Operand,
@@ -40,7 +41,7 @@ def conv_transpose(
         if extra and extra >= max(s, d):
             raise Violation("argument", "output_padding below stride or dilation", f"{extra}")
         size = (h - 1) * s - 2 * p + d * (k - 1) + extra + 1
-        if int(size) == 0:
+        if decide("==", size, 0):
             raise Unsupported  # whether PyTorch refuses an empty output depends on the kernel that it chooses
         require(">=", size, 1, "kernel-too-large", "an output of at least 1", f"{size}")
         out.append(size)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapeproof.dims import Shape, ceil_div, exact_div
+from shapeproof.dims import Shape, ceil_div, exact_div, expr_of
+from shapeproof.dims.conditions import decide
 from shapeproof.rules.registry import (
     Derived,
     Operand,
@@ -34,6 +35,8 @@ def _even(input: Operand, each: int, place: int) -> Derived:
     """Pieces of one size, the last perhaps shorter; how many there are is a fact of this size."""
     size = input.shape[place]
     count = max(1, int(ceil_div(int(size), int(each)))) if int(each) else 1
+    decide(">=", each * count, size)  # as many pieces as at this size
+    decide(">=", size, each * (count - 1) + 1)
     last = size - each * (count - 1) if count > 1 else size
     return _pieces(input, [each] * (count - 1) + [last], place, f"{size} = {count - 1} * {each} + {last}")
 
@@ -45,10 +48,9 @@ def chunk(input: Operand, chunks: int, dim: int = 0) -> Derived:
     if chunks < 1:
         raise Violation("argument", "at least 1 chunk", f"{chunks}")
     size = input.shape[place]
-    if int(size) == 0:
+    if decide("==", size, 0):
         return _pieces(input, [size] * chunks, place, f"{chunks} empty pieces")
-    if int(size) % chunks == 0:
-        require("mod", size, chunks, "chunk", f"a multiple of {chunks}", f"{size}")
+    if decide("mod", size, chunks):
         return _pieces(input, [exact_div(size, chunks)] * chunks, place, f"{size} / {chunks}")
     return _even(input, ceil_div(size, chunks), place)
 
@@ -76,6 +78,7 @@ def unbind(input: Operand, dim: int = 0) -> Derived:
     """One tensor for each element along ``dim``, which goes."""
     place = _place(input, dim)
     shape = (*input.shape[:place], *input.shape[place + 1 :])
+    decide("==", input.shape[place], int(input.shape[place]))
     return Derived((shape,) * int(input.shape[place]), "drop dim", f"{input.shape[place]} of {show(shape)}")
 
 
@@ -86,7 +89,7 @@ def select(input: Operand, dim: int, index: Any) -> Derived:
     size = input.shape[place]
     if isinstance(index, Operand):
         raise Unsupported
-    needed = index + 1 if index >= 0 else -index
+    needed = index + 1 if decide(">=", index, 0) else -index
     require(">=", size, needed, "index-range", f"an index from -{size} to {size} - 1", f"{index}")
     shape = (*input.shape[:place], *input.shape[place + 1 :])
     return Derived(shape, "drop dim", f"{show(input.shape)} -> {show(shape)}")
@@ -101,7 +104,7 @@ def narrow(input: Operand, dim: int, start: Any, length: int) -> Derived:
         raise Unsupported
     if length < 0:
         raise Violation("argument", "a length of at least 0", f"{length}")
-    begin = start if int(start) >= 0 else size + start
+    begin = start if decide(">=", start, 0) else size + start
     require(">=", begin, 0, "index-range", f"a start within {size}", f"{start}")
     require(">=", size, begin + length, "index-range", f"{start} + {length} within {size}", f"{size}")
     return Derived((*input.shape[:place], length, *input.shape[place + 1 :]), "length along dim", f"{size} -> {length}")
@@ -114,6 +117,10 @@ def expand(input: Operand, *size: Any, **named: Any) -> Derived:
     return _expanded(input.shape, wanted)
 
 
+def _alike(have: int, want: int) -> bool:
+    return expr_of(have).same(expr_of(want))
+
+
 def _expanded(shape: Shape, wanted: Shape) -> Derived:
     new = len(wanted) - len(shape)
     words = f"sizes that {show(shape)} can be expanded to"
@@ -124,7 +131,7 @@ def _expanded(shape: Shape, wanted: Shape) -> Derived:
         have = shape[place - new] if place >= new else None
         if int(want) < -1 or (int(want) == -1 and have is None):
             raise Violation("expand", words, show(wanted))
-        if have is None or (int(have) == 1 and int(want) != -1):
+        if have is None or (not _alike(have, want) and int(want) != -1 and decide("==", have, 1)):
             out.append(want)
         elif int(want) == -1:
             out.append(have)

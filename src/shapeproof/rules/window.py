@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shapeproof.dims import Dim, Formula, arithmetic, ceil_of, floor_of, names
+from shapeproof.dims.conditions import decide
 
 _H, _p, _k, _s, _d = names("H p k s d")
 PLAIN = floor_of((_H + 2 * _p - _k) / _s) + 1
@@ -64,8 +65,8 @@ class Window:
     @property
     def overhangs(self) -> bool:
         """In ceil mode: whether the last window would start in the padding at the end, and is therefore left out."""
-        last = (int(self.formula.value(self.sizes)) - 1) * self.stride
-        return self.ceil_mode and last >= int(self.size_in) + self.padding
+        last = (self.formula.value(self.sizes) - 1) * self.stride
+        return self.ceil_mode and decide(">=", last, self.size_in + self.padding)
 
     @property
     def size_out(self) -> int:

@@ -1,0 +1,250 @@
+"""Conditions that must all hold, solved for the letters: letters tied to others, sets of sizes, and what is left."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from shapeproof.derivation.domain import FREE, Part
+from shapeproof.dims.conditions import Relation
+from shapeproof.dims.expr import Poly, Symbol, constant, symbol
+from shapeproof.dims.solve import Sizes, solve
+
+MOST_BOXES = 400
+MOST_JOINED = 40
+MOST_FACTOR = 16  # up to this number, `a product of sizes is at least it` is shared out among the sizes
+
+Way = Mapping[str, Relation]
+
+
+def parts_of(letters: Sequence[str], relations: Sequence[Relation]) -> list[Part]:
+    """The sizes for which all relations hold, as a union of parts; none where nothing meets them."""
+    ties, rest = _tied(letters, relations)
+    if rest is None or _contradict(rest):
+        return []
+    single: dict[str, list[Relation]] = {name: [] for name in letters}
+    choices: list[list[Way]] = []
+    left_open: list[Relation] = []
+    for relation in rest:
+        if len(relation.letters) == 1:
+            single[next(iter(relation.letters))].append(relation)
+        elif (ways := _ways(relation)) is not None:
+            choices.append(ways)
+        else:
+            left_open.append(relation)
+    kept = [name for name in letters if name not in ties]
+    parts = []
+    for way in itertools.islice(itertools.product(*choices), MOST_BOXES):
+        part = _part(kept, single, way, left_open)
+        if part is not None and part not in parts:
+            parts.append(part)
+    return [_with_ties(_without_what_follows(part), ties) for part in parts]
+
+
+def _part(
+    letters: Sequence[str], single: Mapping[str, list[Relation]], way: Sequence[Way], left_open: list[Relation]
+) -> Part | None:
+    """One box for one choice; ``None`` for an empty one. What cannot be solved stays open."""
+    box: dict[str, Sizes] = {}
+    unsolved: list[Relation] = []
+    for name in letters:
+        mine = (*single[name], *(chosen[name] for chosen in way if name in chosen))
+        found = solve(mine, name)
+        if found is None:
+            unsolved += mine
+        elif found.smallest is None:
+            return None
+        box[name] = found or FREE
+    return Part(box, {}, (*left_open, *unsolved))
+
+
+def _without_what_follows(part: Part) -> Part:
+    """Leave out conditions that hold for all sizes of the box: with ``H = 0 mod 2`` put ``2*H`` for H."""
+    given = {
+        name: symbol(name).scaled(sizes.period) + constant((sizes.smallest or 1) - sizes.period)
+        for name, sizes in part.box.items()
+        if sizes.period > 1 and len(sizes.remainders) == 1 and not sizes.intervals
+    }
+    return replace(part, open=tuple(r for r in part.open if not r.put(given).always))
+
+
+def _with_ties(part: Part, ties: Mapping[str, Poly]) -> Part:
+    """The part with the tied letters: of one that is another plus a number, its own set of sizes too."""
+    box = dict(part.box)
+    for name, expr in ties.items():
+        box[name] = FREE
+        other = next(iter(expr.letters), "")
+        moved = expr - symbol(other)
+        if expr.is_constant:
+            box[name] = Sizes(((int(expr.constant_term),) * 2,))
+        elif moved.is_constant and len(expr.letters) == 1:
+            box[name] = part.box[other].shifted(int(moved.constant_term))
+    return replace(part, box=box, ties=dict(ties))
+
+
+def _tied(letters: Sequence[str], relations: Sequence[Relation]) -> tuple[dict[str, Poly], list[Relation] | None]:
+    """Solve equalities for single letters and put them into the rest; ``None`` where something cannot hold."""
+    ties: dict[str, Poly] = {}
+    rest = list(relations)
+    while True:
+        rest = list(dict.fromkeys(r.reduced for r in rest if not _settled(r)))
+        if any(_never(r) for r in rest):
+            return ties, None
+        found = next((tie for r in rest if (tie := _tie(r, letters))), None)
+        if found is None:
+            return ties, rest
+        name, expr = found
+        given = {name: expr}
+        ties = {n: e.put(given) for n, e in ties.items()} | given
+        rest = [Relation(">=", expr, constant(1)), *(r.put(given) for r in rest)]
+
+
+def _tie(relation: Relation, letters: Sequence[str]) -> tuple[str, Poly] | None:
+    """The last-named letter that an equality of several letters gives: alone in its term, with the factor 1 or -1."""
+    if relation.kind != "==" or len(relation.letters) < 2:
+        return None
+    difference = relation.left - relation.right
+    for name in reversed(letters):
+        for product, coefficient in difference.terms:
+            if product == ((Symbol(name), 1),) and abs(coefficient) == 1:
+                others = difference - symbol(name).scaled(coefficient)
+                if name not in others.letters and others.is_integral:
+                    return name, others.scaled(-coefficient)
+    return None
+
+
+def _settled(relation: Relation) -> bool:
+    if relation.always:
+        return True
+    return (not relation.letters and relation.holds({})) or (relation.kind == "!=" and _apart(relation))
+
+
+def _never(relation: Relation) -> bool:
+    return (not relation.letters and not relation.holds({})) or (relation.kind == "==" and _apart(relation))
+
+
+def _apart(relation: Relation) -> bool:
+    """Whether the two sides can never be equal: every term divisible by a number, and the constant not."""
+    difference = (relation.left - relation.right).expanded()
+    if not difference.is_integral:
+        return False
+    divisor = math.gcd(*(int(c) for product, c in difference.terms if product))
+    return divisor > 1 and difference.constant_term % divisor != 0
+
+
+def _contradict(relations: Sequence[Relation]) -> bool:
+    """Whether two conditions bound the same expression from both sides with nothing between."""
+    lowest: dict[Poly, Fraction] = {}
+    for relation in relations:
+        if relation.kind in ("==", ">="):
+            difference = relation.left - relation.right
+            for sign in (1, -1) if relation.kind == "==" else (1,):
+                turned = difference.scaled(sign)
+                offset = Fraction(turned.constant_term)
+                form = turned - constant(turned.constant_term)
+                lowest[form] = max(lowest.get(form, -offset), -offset)
+    return any(low > -lowest[form.scaled(-1)] for form, low in lowest.items() if form.scaled(-1) in lowest)
+
+
+def _ways(relation: Relation) -> list[Way] | None:
+    """A product of factors in one letter each against a number: every way in which the factors can meet it."""
+    found = _factors(relation)
+    if found is None:
+        return None
+    factors, total = found
+    names = list(factors)
+    if relation.kind == "==":
+        if total.denominator != 1 or total < 1:
+            return []
+        shared = list(itertools.islice(_shares(int(total), names), MOST_BOXES + 1))
+        if len(shared) > MOST_BOXES:
+            return None
+        return [{name: Relation("==", factors[name], constant(n)) for name, n in way.items()} for way in shared]
+    if relation.kind == "!=" and total == 1:  # sizes are no less than 0: their product is 1 where each is 1
+        return [{name: Relation("!=", factors[name], constant(1))} for name in names]
+    if relation.kind == "!=" and total == 0:
+        return [{name: Relation("!=", factors[name], constant(0)) for name in names}]
+    if relation.kind == ">=" and 0 < total <= MOST_FACTOR:
+        return _at_least(math.ceil(total), factors)
+    return None
+
+
+def _factors(relation: Relation) -> tuple[dict[str, Poly], Fraction] | None:
+    """The factors, one for each letter, of a lone product that is compared with a number, and that number."""
+    difference = relation.left - relation.right
+    terms = [(product, c) for product, c in difference.terms if product]
+    if relation.kind not in ("==", "!=", ">=") or len(terms) != 1:
+        return None
+    product, coefficient = terms[0]
+    if relation.kind == ">=" and coefficient < 0:
+        return None
+    factors: dict[str, Poly] = {}
+    for atom, power in product:
+        factor = Poly((((((atom, power),)), 1),))
+        if len(factor.letters) != 1 or not factor.is_integral:
+            return None
+        name = next(iter(factor.letters))
+        factors[name] = factors[name] * factor if name in factors else factor
+    return factors, Fraction(-difference.constant_term) / Fraction(coefficient)
+
+
+def _at_least(total: int, factors: Mapping[str, Poly]) -> list[Way] | None:
+    """A product of sizes is at least a number: one is, with the others not 0, or they share it out below it."""
+    if total > 2 and len(factors) > 2:
+        return None
+    ways: list[Way] = []
+    for name in factors:
+        ways.append({n: Relation(">=", f, constant(total if n == name else 1)) for n, f in factors.items()})
+    if total > 2:
+        first, second = factors
+        for n in range(2, total):
+            least = constant(-(-total // n))
+            ways.append({first: Relation("==", factors[first], constant(n)),
+                         second: Relation(">=", factors[second], least)})  # fmt: skip
+    return ways
+
+
+def _shares(total: int, names: list[str]) -> Iterator[dict[str, int]]:
+    if len(names) == 1:
+        yield {names[0]: total}
+        return
+    for divisor in range(1, total + 1):
+        if total % divisor == 0:
+            for rest in _shares(total // divisor, names[1:]):
+                yield {names[0]: divisor, **rest}
+
+
+def simplified(parts: Sequence[Part]) -> list[Part]:
+    """Fewer parts for the same sizes: those that differ in one letter's set joined, those within another left out."""
+    kept = [part for place, part in enumerate(parts) if part not in parts[:place]]
+    while len(kept) <= MOST_JOINED:
+        pair = next(((a, b, j) for a, b in itertools.combinations(kept, 2) if (j := _joined(a, b))), None)
+        if pair is None:
+            break
+        a, b, joined = pair
+        kept = [joined if part is a else part for part in kept if part is not b]
+    return kept
+
+
+def _joined(a: Part, b: Part) -> Part | None:
+    if a.ties != b.ties or a.branch != b.branch or a.box.keys() != b.box.keys():
+        return None
+    different = [name for name in a.box if a.box[name] != b.box[name]]
+    if not different:
+        # one way holds under a condition, the other under its opposite or without one
+        left, right = set(a.open) - set(b.open), set(b.open) - set(a.open)
+        opposite = len(left) == len(right) == 1 and next(iter(left)).negated in right
+        return replace(a, open=tuple(r for r in a.open if r in b.open)) if opposite or not left or not right else None
+    if a.open != b.open or (len(different) > 1 and not _within(a, b) and not _within(b, a)):
+        return None
+    if len(different) > 1:
+        return b if _within(a, b) else a
+    union = a.box[different[0]].joined(b.box[different[0]])
+    return replace(a, box={**a.box, different[0]: union}) if union is not None else None
+
+
+def _within(a: Part, b: Part) -> bool:
+    return all(a.box[name].joined(b.box[name]) == b.box[name] for name in a.box)
