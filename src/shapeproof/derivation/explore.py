@@ -58,7 +58,7 @@ class Way:
     def others(self, path: Sequence[Relation]) -> list[tuple[Relation, ...]]:
         """What holds on each way that begins with ``path``, as this one does, and leaves this one after it."""
         known = 0
-        while known < min(len(path), len(self.conditions)) and self.relations[known].same(path[known]):
+        while known < min(len(path), len(self.conditions)) and self.relations[known].said == path[known].said:
             known += 1
         # what the path says beyond the common beginning stands in other words in this run: it may name its numbers
         start = (*path, *self.relations[known:])

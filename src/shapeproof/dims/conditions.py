@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 from shapeproof.dims.dim import expr_of
 from shapeproof.dims.expr import Floor, Number, Poly, Symbol, constant, divide
@@ -49,14 +50,14 @@ class Relation:
             return Relation(">=", self.right, self.left + constant(1))
         return Relation(_NEGATED[self.kind], self.left, self.right)
 
-    def same(self, other: Relation) -> bool:
-        """Whether the two say the same of the difference of their sides."""
-        if self.kind != other.kind:
-            return False
+    @cached_property
+    def said(self) -> tuple[str, Poly, Poly]:
+        """What it says, in a form that two relations share where they say the same of the difference of their sides."""
         if self.kind in ("mod", "!mod"):
-            return self == other
-        difference, theirs = self.left - self.right, other.left - other.right
-        return difference.same(theirs) or (self.kind != ">=" and difference.same(theirs.scaled(-1)))
+            return self.kind, self.left, self.right
+        difference = self.left - self.right
+        turned = self.kind != ">=" and bool(difference.terms) and difference.terms[0][1] < 0
+        return self.kind, difference.scaled(-1) if turned else difference, constant(0)
 
     @property
     def reduced(self) -> Relation:
@@ -175,7 +176,7 @@ def note(condition: Condition) -> None:
     found = _collected.get()
     if found is None or not condition.relation.letters or condition.relation.always:
         return
-    if not any(c.is_way is condition.is_way and c.relation.same(condition.relation) for c in found):
+    if not any(c.is_way is condition.is_way and c.relation.said == condition.relation.said for c in found):
         found.append(condition)
 
 
