@@ -119,7 +119,9 @@ def test_the_code_the_line_and_the_first_edit_are_a_good_engineers(case):
 def test_every_proved_edit_really_runs(case):
     forward, layers, shape, *_ = case
     for fix in sp.derive(Net(forward, **layers).eval(), shape).diagnosis.fixes:
-        if not fix.proved or "Then " in fix.text:
+        if (
+            not fix.proved or fix.also or fix.attribute in ("shortcut", "interpolate")
+        ):  # more than one place: tests/test_failing.py
             continue
         model = copy.deepcopy(Net(forward, **layers).eval())
         x = torch.rand(fix.new if fix.kind == "input" else shape)

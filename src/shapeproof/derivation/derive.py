@@ -98,13 +98,9 @@ def _explained(model: Any, found: Derivation, args: list[Any], kwargs: dict[str,
     edits = importlib.import_module("shapeproof.diagnosis.edits")
     diagnose = importlib.import_module("shapeproof.diagnosis.diagnose").diagnose
 
-    def plain(setup: Any) -> Derivation:
-        pairs = {key: (value, None) for key, value in setup.kwargs.items()}
-        return derived(setup.model, [(value, None) for value in setup.args], pairs, {}, [], manner)
-
-    manner = repeated(found.manner, found.cost.macs)
-    setup = edits.Setup(model, [value for value, _ in args], {key: value for key, (value, _) in kwargs.items()})
-    return replace(found, diagnosis=diagnose(setup, found, plain))
+    named = {key: value for key, (value, _) in kwargs.items()}
+    setup = edits.Setup(model, [value for value, _ in args], named, repeated(found.manner, found.cost.macs))
+    return replace(found, diagnosis=diagnose(setup, found))
 
 
 def _first_that_runs(

@@ -62,7 +62,10 @@ class Fix:
         old: its value now.
         new: its value then.
         text: one sentence that a person can follow.
-        proved: whether the model was run again with exactly this edit and came through.
+        proved: whether the model was run again with exactly this edit (and those of ``also``) and came through.
+        source: ``file:line`` of the place to edit; ``""`` where it is not known.
+        also: further edits that are needed together with this one, in order.
+        patch: the edits as a unified diff of the user's files; ``""`` where a place is not plain.
     """
 
     kind: str
@@ -72,6 +75,9 @@ class Fix:
     new: Any
     text: str
     proved: bool
+    source: str = ""
+    also: tuple[Fix, ...] = ()
+    patch: str = ""
 
 
 @dataclass(frozen=True)
@@ -264,4 +270,8 @@ def _step_dict(step: Step) -> dict[str, Any]:
 
 def _found_dict(found: Diagnosis | ShapeWarning) -> dict[str, Any]:
     row = {k: v for k, v in vars(found).items() if k not in ("step", "fixes")}
-    return row | {"step": found.step.index, "fixes": [vars(fix).copy() for fix in found.fixes]}
+    return row | {"step": found.step.index, "fixes": [_fix_dict(fix) for fix in found.fixes]}
+
+
+def _fix_dict(fix: Fix) -> dict[str, Any]:
+    return vars(fix) | {"also": [_fix_dict(part) for part in fix.also]}

@@ -1,40 +1,65 @@
-"""Edits of a model or of its input, applied to copies only."""
+"""Edits of a model, of its inputs or of its source, applied to copies only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from shapeproof.capture.shadow import light_copy
+from shapeproof.capture.trace import Manner
+from shapeproof.diagnosis.rebuild import rebuilt
+from shapeproof.diagnosis.source import Change, Sources, Spot
 
-CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-BATCH_NORMS = nn.modules.batchnorm._BatchNorm
+Apply = Callable[["Setup"], None]
 
 
 @dataclass
 class Setup:
-    """A model and what it is called with; positional inputs may be replaced."""
+    """A model and what it is called with, and the user's files; each may be edited in a copy.
+
+    ``manner`` tells how the model was run before, as for :func:`~shapeproof.capture.run.run`.
+    """
 
     model: Any
     args: list[Any]
     kwargs: dict[str, Any]
+    manner: Manner | None = None
+    sources: Sources = field(default_factory=Sources)
 
     def copied(self) -> Setup:
-        """A deep copy, of the model too, so that nothing of the user's is shared."""
+        """A copy that may be edited. Parameters are shared: an edit replaces one, and a run writes into none."""
+        shared = {id(p): p for p in self.model.parameters()} if isinstance(self.model, nn.Module) else {}
         args, kwargs = tree_map(
             lambda leaf: leaf.detach().clone() if isinstance(leaf, Tensor) else leaf, (self.args, self.kwargs)
         )
-        return Setup(light_copy(self.model), args, kwargs)
+        return Setup(copy.deepcopy(self.model, shared), list(args), kwargs, self.manner, self.sources.copied())
+
+    def tensors(self) -> Iterator[tuple[int | str, Tensor]]:
+        """The tensors among the inputs, each with its place."""
+        places: list[int | str] = [*range(len(self.args)), *self.kwargs]
+        for place, value in zip(places, (*self.args, *self.kwargs.values()), strict=True):
+            if isinstance(value, Tensor):
+                yield place, value
+
+    def first(self) -> tuple[int | str, Tensor] | None:
+        """Where the first tensor among the inputs stands, and the tensor."""
+        return next(self.tensors(), None)
 
 
 @dataclass(frozen=True)
 class Edit:
-    """One candidate: what a :class:`~shapeproof.derivation.model.Fix` says, and how to do it to a copy."""
+    """One candidate: what a :class:`~shapeproof.derivation.model.Fix` says, and how to do it to a copy.
+
+    Attributes:
+        cost: how far it is from what people mean; 0 is nearest, 1 weighs as much as another edit besides.
+        code: the diagnosis that it stands for; ``""`` for that of the failed condition.
+        source: ``file:line`` of the place to edit.
+    """
 
     kind: str
     module: str
@@ -42,82 +67,91 @@ class Edit:
     old: Any
     new: Any
     text: str
-    apply: Callable[[Setup], None]
+    apply: Apply
+    cost: float = 0.0
+    code: str = ""
+    source: str = ""
 
 
-def resize(path: str, attribute: str, new: Any) -> Callable[[Setup], None]:
-    """Give the module at ``path`` another size, with fresh weights that fit it."""
+def together(*steps: Apply | None) -> Apply:
+    """Several ways to apply, one after another."""
 
     def apply(setup: Setup) -> None:
-        module = setup.model.get_submodule(path)
-        if isinstance(module, nn.RNNBase):
-            return _rebuild_recurrent(setup.model, path, module, new)
-        if isinstance(module, nn.MultiheadAttention):
-            return _rebuild_attention(setup.model, path, module, new)
-        if attribute == "normalized_shape":
-            _fresh(module, weight=tuple(new), bias=tuple(new))
-        elif attribute in ("num_features", "num_channels"):
-            _fresh(module, weight=(new,), bias=(new,), running_mean=(new,), running_var=(new,))
-        elif attribute == "in_features":
-            _fresh(module, weight=(module.out_features, new))
-        elif attribute == "in_channels":
-            _fresh(module, weight=(module.out_channels, new // module.groups, *module.kernel_size))
-        elif attribute == "out_channels":
-            _fresh(module, weight=(new, *module.weight.shape[1:]), bias=(new,))
-        elif attribute == "padding":
-            module._reversed_padding_repeated_twice = [p for p in reversed(new) for _ in range(2)]
-        setattr(module, attribute, new)
-        return None
+        for step in steps:
+            if step is not None:
+                step(setup)
 
     return apply
 
 
-def _fresh(module: nn.Module, **shapes: tuple[int, ...]) -> None:
-    """Replace those of the named parameters and buffers that the module has."""
-    for name, shape in shapes.items():
-        old = getattr(module, name, None)
-        if isinstance(old, nn.Parameter):
-            setattr(module, name, nn.Parameter(old.new_ones(shape), requires_grad=old.requires_grad))
-        elif isinstance(old, Tensor):
-            setattr(module, name, old.new_ones(shape))
-
-
-def _rebuild_recurrent(model: Any, path: str, old: Any, input_size: int) -> None:
-    first = next(old.parameters())
-    kind: Any = type(old)
-    named = {
-        "num_layers": old.num_layers,
-        "bias": old.bias,
-        "batch_first": old.batch_first,
-        "dropout": old.dropout,
-        "bidirectional": old.bidirectional,
-    }
-    new = kind(input_size, old.hidden_size, **named).to(first.device, first.dtype).train(old.training)
-    model.set_submodule(path, new) if path else None
-
-
-def _rebuild_attention(model: Any, path: str, old: nn.MultiheadAttention, embed_dim: int) -> None:
-    first = next(old.parameters())
-    bias = old.in_proj_bias is not None
-    new = nn.MultiheadAttention(embed_dim, old.num_heads, old.dropout, bias=bias, batch_first=old.batch_first)
-    model.set_submodule(path, new.to(first.device, first.dtype).train(old.training)) if path else None
-
-
-def flatten_before(path: str) -> Callable[[Setup], None]:
-    """Flatten what goes into a module, all but the batch."""
+def module_changed(path: str, changes: dict[str, Any]) -> Apply:
+    """Construct the layer at ``path`` again with these arguments."""
 
     def apply(setup: Setup) -> None:
-        setup.model.get_submodule(path).register_forward_pre_hook(
-            lambda _, inputs: (torch.flatten(inputs[0], 1), *inputs[1:])
-        )
+        hollow = bool(setup.manner and setup.manner.alone)  # run on shapes alone: no weights need be drawn
+        put(setup, path, rebuilt(setup.model.get_submodule(path), changes, hollow))
 
     return apply
 
 
-def change_input(change: Callable[[Tensor], Tensor]) -> Callable[[Setup], None]:
-    """Change the first input, as the caller of the model would."""
+def put(setup: Setup, path: str, module: nn.Module) -> None:
+    """Put a module where another one is, at every path under which that one is known."""
+    old = setup.model.get_submodule(path)
+    if not path:
+        setup.model = module
+    for other, found in list(setup.model.named_modules(remove_duplicate=False)):
+        if found is old and other:
+            setup.model.set_submodule(other, module)
+
+
+def input_changed(place: int | str, change: Callable[[Any], Any]) -> Apply:
+    """Change one input, as the caller of the model would."""
 
     def apply(setup: Setup) -> None:
-        setup.args[0] = change(setup.args[0])
+        held: Any = setup.args if isinstance(place, int) else setup.kwargs
+        held[place] = change(held[place])
 
     return apply
+
+
+def source_changed(spot: Spot | None, *changes: Change) -> Apply:
+    """Edit the user's files; with a spot, its function then runs as edited.
+
+    Raises:
+        ValueError: if that function cannot be run edited.
+    """
+
+    def apply(setup: Setup) -> None:
+        if spot is not None and not setup.sources.touch(spot):
+            raise ValueError("the function's source is not to be had")
+        setup.sources.change(*changes)
+
+    return apply
+
+
+def before_module(path: str, change: Callable[[Tensor], Tensor]) -> Apply:
+    """Change what goes into a module first."""
+
+    def apply(setup: Setup) -> None:
+        setup.model.get_submodule(path).register_forward_pre_hook(lambda _, inputs: (change(inputs[0]), *inputs[1:]))
+
+    return apply
+
+
+def after_module(path: str, change: Callable[[Tensor], Tensor]) -> Apply:
+    """Change what comes out of a module."""
+
+    def apply(setup: Setup) -> None:
+        setup.model.get_submodule(path).register_forward_hook(lambda _, __, output: change(output))
+
+    return apply
+
+
+def resized(value: Tensor, axes: dict[int, int]) -> Tensor:
+    """A tensor like this one with other sizes along some axes."""
+    shape = list(value.shape)
+    for axis, size in axes.items():
+        shape[axis] = size
+    if not value.is_floating_point():
+        return torch.zeros(shape, dtype=value.dtype, device=value.device)
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(value)
