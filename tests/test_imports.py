@@ -11,7 +11,7 @@ ROOT = Path(shapeproof.__file__).parent
 # lowest first; what stands together may use one another
 LAYERS = [
     {"errors", "files"}, {"dims"}, {"rules"}, {"models"}, {"data"}, {"capture"}, {"derivation"}, {"diagnosis"},
-    {"render"}, {"postmortem"}, {"training"}, {"serving"}, {"cli"}, {"__main__"},
+    {"render"}, {"postmortem", "checks"}, {"training"}, {"serving"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
 WITHOUT_TORCH = {"dims", "rules", "render", "errors", "files"}
 # the ways up, each loaded only when it is called for
