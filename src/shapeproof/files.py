@@ -28,3 +28,9 @@ def write_whole(path: Path, content: str | bytes) -> None:
     except OSError as error:
         Path(name).unlink(missing_ok=True)
         raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+
+
+def near(text: str) -> str:
+    """A text with every path below the working folder written from there, as one would."""
+    folder = str(Path.cwd())
+    return text if folder == os.sep else text.replace(folder + os.sep, "")

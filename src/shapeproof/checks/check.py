@@ -11,6 +11,7 @@ from torch import nn
 
 from shapeproof.checks.table import Target
 from shapeproof.derivation.derive import derive
+from shapeproof.derivation.inputs import likely
 from shapeproof.derivation.model import Derivation
 from shapeproof.errors import UsageError
 from shapeproof.models.target import load
@@ -24,8 +25,8 @@ class Problem:
     """One thing that is wrong.
 
     Attributes:
-        code: the diagnosis's or warning's code, or ``output``, ``domain``, ``parameters``, ``not-proved``, ``mismatch``,
-            ``raises`` or ``unusable``.
+        code: the diagnosis's or warning's code, or ``output``, ``domain``, ``parameters``, ``not-proved``,
+            ``mismatch``, ``raises`` or ``unusable``.
         message: one sentence.
         file: the file in which to look, as it was found.
         line: the line in it.
@@ -62,7 +63,8 @@ def check(target: Target, config: Path) -> Result:
 
     try:
         model = _load(target, config.parent)
-        derivation = derive(model, *target.inputs, **target.keywords)
+        inputs = target.inputs if target.inputs or target.keywords else (likely(model),)
+        derivation = derive(model, *inputs, **target.keywords)
     except UsageError as error:
         return problem("unusable", str(error), "unusable")
     except Exception as error:  # noqa: BLE001  # the model's own: told, and the other targets go on

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from shapeproof import __version__
 from shapeproof.checks.check import Problem, Result
+from shapeproof.files import near
 from shapeproof.render.words import domain_text, shape_text
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -74,13 +74,13 @@ def as_sarif(results: Sequence[Result]) -> str:
 
 def _sarif_result(result: Result, problem: Problem) -> dict[str, Any]:
     place = {
-        "artifactLocation": {"uri": near(problem.file)},
+        "artifactLocation": {"uri": _uri(problem.file)},
         "region": {"startLine": problem.line},
     }
     return {
         "ruleId": problem.code,
         "level": problem.level,
-        "message": {"text": f"{result.target.name}: {problem.message}{_first_fix(result, problem)}"},
+        "message": {"text": near(f"{result.target.name}: {problem.message}{_first_fix(result, problem)}")},
         "locations": [{"physicalLocation": place}],
     }
 
@@ -88,8 +88,8 @@ def _sarif_result(result: Result, problem: Problem) -> dict[str, Any]:
 def as_github(results: Sequence[Result]) -> str:
     """GitHub's workflow commands: each problem is shown at its line of the pull request."""
     lines = [
-        f"::{problem.level} file={_value(near(problem.file))},line={problem.line},title={_value(problem.code)}::"
-        + _escaped(f"{result.target.name}: {problem.message}{_first_fix(result, problem)}")
+        f"::{problem.level} file={_value(_uri(problem.file))},line={problem.line},title={_value(problem.code)}::"
+        + _escaped(near(f"{result.target.name}: {problem.message}{_first_fix(result, problem)}"))
         for result in results
         for problem in result.problems
     ]
@@ -104,10 +104,9 @@ def _first_fix(result: Result, problem: Problem) -> str:
     return f". {found.fixes[0].text}"
 
 
-def near(file: str) -> str:
+def _uri(file: str) -> str:
     """A path from the working folder where it lies below it, with forward slashes."""
-    inside = os.path.relpath(file)
-    return Path(file if inside.startswith("..") else inside).as_posix()
+    return Path(near(file)).as_posix()
 
 
 def _escaped(text: str) -> str:

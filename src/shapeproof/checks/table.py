@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from shapeproof.errors import UsageError
+from shapeproof.models.target import BUILT_IN
 
 EXAMPLE = '[tool.shapeproof.targets.net]\nmodel = "net.py:Net"\ninputs = ["N,1,28,28"]\noutput = "(N, 10)"'
 KINDS: dict[str, tuple[type, ...]] = {
@@ -31,7 +32,7 @@ class Target:
     Attributes:
         name: its name in the table.
         model: as on the command line: a built-in name, ``FILE.py:NAME`` or ``PACKAGE.MODULE:NAME``.
-        inputs: specs of the positional inputs.
+        inputs: specs of the positional inputs; without any a likely one is taken.
         keywords: specs of the keyword inputs.
         settings: constructor arguments.
         output: the shapes expected to come out, as text; ``None`` where any will do.
@@ -56,7 +57,7 @@ class Target:
 
 
 def find(start: Path) -> Path:
-    """The ``pyproject.toml`` of a folder or of the nearest one above it. Raises :class:`UsageError` if there is none."""
+    """The ``pyproject.toml`` of a folder, or the nearest one above. Raises :class:`UsageError` if there is none."""
     for folder in (start, *start.parents):
         if (folder / "pyproject.toml").is_file():
             return folder / "pyproject.toml"
@@ -83,12 +84,23 @@ def read(path: Path) -> list[Target]:
 
 
 def chosen(targets: Sequence[Target], names: Sequence[str]) -> list[Target]:
-    """The targets of these names, or all where none is given. Raises :class:`UsageError` for an unknown name."""
+    """The targets of these names, or all where none is given.
+
+    A model that the table does not list may be named as on the command line; it is expected to run, no more.
+
+    Raises:
+        UsageError: for a name that is neither.
+    """
     known = {target.name: target for target in targets}
     for name in names:
-        if name not in known:
+        if name not in known and not is_model(name):
             raise UsageError(f"no target is called {name!r}; the table has {', '.join(known)}")
-    return [known[name] for name in names] if names else list(targets)
+    return [known.get(name, Target(name, name, ())) for name in names] if names else list(targets)
+
+
+def is_model(name: str) -> bool:
+    """Whether a name is that of a model itself, as ``derive`` takes it."""
+    return name in BUILT_IN or ":" in name
 
 
 def _target(path: Path, text: str, name: str, given: Any) -> Target:

@@ -29,12 +29,14 @@ def command(targets: tuple[str, ...], form: str, output: Path | None, config: Pa
     """
     # imported here, so that --help loads no torch
     from shapeproof.checks.check import check
-    from shapeproof.checks.table import chosen, find, read
+    from shapeproof.checks.table import chosen, find, is_model, read
 
     if output is not None and not output.parent.is_dir():
         raise click.UsageError(f"--output {output}: the folder {output.parent} does not exist")
-    path = config or find(Path.cwd())
-    results = [check(target, path.resolve()) for target in chosen(read(path), targets)]
+    bare = config is None and all(map(is_model, targets)) and bool(targets)
+    path = Path.cwd() / "pyproject.toml" if bare else config or find(Path.cwd())
+    listed = [] if bare and not path.is_file() else read(path)
+    results = [check(target, path.resolve()) for target in chosen(listed, targets)]
     _show(_written(form)(results), output)
     return _status(results, strict)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -47,6 +47,7 @@ def _derive(target: str, inputs: tuple[str, ...], settings: tuple[str, ...], tra
 
     from shapeproof.capture.spec import parse
     from shapeproof.derivation.derive import derive
+    from shapeproof.derivation.inputs import likely
     from shapeproof.models.target import load, settings_of
 
     for text in inputs:
@@ -55,25 +56,9 @@ def _derive(target: str, inputs: tuple[str, ...], settings: tuple[str, ...], tra
     if isinstance(model, nn.Module):
         model.train(train)
     if not inputs:
-        inputs = (_likely_input(model),)
+        inputs = (likely(model),)
         click.echo(f"no --input given: trying {inputs[0]}", err=True)
     return derive(model, *inputs)
-
-
-def _likely_input(model: Any) -> str:
-    """A spec for the first layer that has weights: its channels or features."""
-    from torch import nn
-
-    modules = model.modules() if isinstance(model, nn.Module) else ()
-    for module in modules:
-        if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
-            places = {1: "L", 2: "H,W", 3: "D,H,W"}[len(module.kernel_size)]
-            return f"N,{module.in_channels},{places}"
-        if isinstance(module, nn.Linear):
-            return f"N,{module.in_features}"
-        if isinstance(module, nn.Embedding):
-            return "int64[N,T]"
-    raise click.UsageError("give the input's shape, such as --input N,1,28,28")
 
 
 def _show(derivation: Derivation, form: str, output: Path | None) -> None:

@@ -11,6 +11,7 @@ from torch.utils._pytree import tree_map
 
 from shapeproof.capture.spec import InputSpec
 from shapeproof.dims import Shape
+from shapeproof.errors import UsageError
 from shapeproof.rules.registry import show
 
 LARGEST = 2**27  # elements; a larger input is made without values, and the model run on shapes alone
@@ -39,3 +40,20 @@ def tensor_for(spec: InputSpec, sizes: dict[str, int], keep: frozenset[str], mod
     else:
         value = torch.zeros(numbers, dtype=dtype, device="cpu")
     return value if first is None else value.to(first.device), shape
+
+
+def likely(model: Any) -> str:
+    """A spec for the first layer that has weights: its channels or features.
+
+    Raises:
+        UsageError: if there is no such layer.
+    """
+    for module in model.modules() if isinstance(model, nn.Module) else ():
+        if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
+            places = {1: "L", 2: "H,W", 3: "D,H,W"}[len(module.kernel_size)]
+            return f"N,{module.in_channels},{places}"
+        if isinstance(module, nn.Linear):
+            return f"N,{module.in_features}"
+        if isinstance(module, nn.Embedding):
+            return "int64[N,T]"
+    raise UsageError("give the input's shape, such as --input N,1,28,28")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
-from pathlib import Path
 
+from shapeproof.files import near
 from shapeproof.postmortem.explain import Explanation, Line
 
 RULE = "shapeproof: this is a shape error, explained below"
@@ -38,12 +37,6 @@ def _told(how: str, line: Line) -> list[str]:
     told = [f"{how} {line.place}{where}"]
     told += [f"    {line.text}"] if line.text else []
     return told + [f"      {shape}" for shape in line.shapes]
-
-
-def near(told: str) -> str:
-    """The same with places below the working folder written from there, as one would."""
-    folder = str(Path.cwd())
-    return told if folder == os.sep else told.replace(folder + os.sep, "")
 
 
 def tell(told: str) -> None:
