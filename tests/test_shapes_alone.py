@@ -6,7 +6,6 @@ from torch import nn
 
 import shapeproof as sp
 from shapeproof.capture import effort
-from shapeproof.capture.shadow import light_copy
 
 
 class Net(nn.Module):
@@ -130,15 +129,3 @@ def test_models_on_the_meta_device_stay_there():
     d = sp.derive(model, "int64[2,5]")
     assert (d.verdict, d.output) == ("proved", (10, 3))
     assert all(p.device.type == "meta" for p in model.parameters())
-
-
-def test_a_light_copy_shares_nothing_and_keeps_ties(monkeypatch):
-    monkeypatch.setattr("shapeproof.capture.shadow.COPIED_WHOLE", 1000)
-    model = Net()
-    copied = light_copy(model)
-    assert copied.head.weight is copied.embedding.weight
-    assert copied.head.weight.device.type == "meta"
-    assert isinstance(copied.head.weight, nn.Parameter)
-    assert copied.norm.weight.device.type == "cpu"
-    assert copied.norm.weight is not model.norm.weight
-    assert sp.derive(copied, "int64[2,5]").verdict == "proved"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import sys
-from collections.abc import Iterator
+import types
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,26 +15,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from shapeproof.capture.nesting import tensors
 
-def _containers(value: Any) -> Any:
-    """A copy of a plain container one level deep; anything else as it is."""
-    return value.copy() if type(value) in (list, dict, set) else value
-
-
-def _put_back(held: Any, copy: Any) -> None:
-    """Give a plain container the contents that it had."""
-    if type(held) is list:
-        held[:] = copy
-    elif type(held) in (dict, set):
-        held.clear()
-        held.update(copy)
+_OPAQUE = (Tensor, nn.Module, type, types.ModuleType, types.FunctionType, types.MethodType)
+_SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
+    (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+    *(
+        (functools.partial(getattr, place, name), functools.partial(setattr, place, name))
+        for place in (torch.backends.cudnn,)
+        for name in ("enabled", "benchmark", "deterministic")
+    ),
+)
 
 
 @contextmanager
 def untouched(model: Any) -> Iterator[None]:
-    """Swap the buffers for copies, note every attribute, and put all of it back when the block ends."""
+    """Swap the buffers for copies, note every attribute and setting, and put all of it back when the block ends."""
     modules = list(model.modules()) if isinstance(model, nn.Module) else []
-    attributes = [(m, dict(m.__dict__), {k: _containers(v) for k, v in m.__dict__.items()}) for m in modules]
+    contents = Contents()
+    settings = [get() for get, _ in _SETTINGS]
+    for module in modules:
+        contents.note(module.__dict__)
     try:
         copies: dict[int, Tensor] = {}
         for module in modules:
@@ -40,11 +47,68 @@ def untouched(model: Any) -> Iterator[None]:
             module.__dict__["_parameters"] = dict(module._parameters)
         yield
     finally:
-        for module, held, copied in attributes:
-            module.__dict__.clear()
-            module.__dict__.update(held)
-            for key, value in held.items():
-                _put_back(value, copied[key])
+        contents.put_back()
+        for (get, put), value in zip(_SETTINGS, settings, strict=True):
+            if get() != value:
+                put(value)
+
+
+class Contents:
+    """What stands in plain containers and in the attributes of plain objects, however deep, and puts it back."""
+
+    def __init__(self) -> None:
+        """Nothing noted yet."""
+        self._noted: dict[int, tuple[Any, Any]] = {}
+        self._drawn: dict[int, tuple[Callable[[Any], Any], Any]] = {}
+
+    def note(self, value: Any) -> None:
+        """Keep what a container holds; of any other object, what its attributes hold; of a generator, its state."""
+        waiting = [value]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, (str, int, float, *_OPAQUE)) or value is None or id(value) in self._noted:
+                continue
+            waiting.extend(self._noted_here(value))
+
+    def _noted_here(self, value: Any) -> Iterable[Any]:
+        """Keep what stands in one object, and say what further objects stand in it."""
+        if isinstance(value, dict):
+            self._noted[id(value)] = (value, dict(value))
+            return value.values()
+        if isinstance(value, (list, deque)):
+            self._noted[id(value)] = (value, list(value))
+            return value
+        if isinstance(value, set):
+            self._noted[id(value)] = (value, set(value))
+        elif isinstance(value, torch.Generator):
+            self._drawn[id(value)] = (value.set_state, value.get_state())
+        elif isinstance(value, random.Random):
+            self._drawn[id(value)] = (value.setstate, value.getstate())
+        elif isinstance(value, tuple):
+            return value
+        elif type(held := getattr(value, "__dict__", None)) is dict:
+            return (held,)
+        return ()
+
+    def put_back(self) -> None:
+        """Give every container the contents that it had."""
+        for held, contents in self._noted.values():
+            if held == contents if isinstance(held, set) else _same(held, contents):
+                continue
+            held.clear()
+            held.update(contents) if isinstance(held, (dict, set)) else held.extend(contents)
+        for put, state in self._drawn.values():
+            put(state)
+
+
+def _same(held: Any, contents: Any) -> bool:
+    """Whether the very same objects stand in the same places; equality would ask tensors."""
+    if len(held) != len(contents):
+        return False
+    if isinstance(held, dict):
+        pairs = zip(held.items(), contents.items(), strict=True)
+        return all(a is b and v is w for (a, v), (b, w) in pairs)
+    return all(a is b for a, b in zip(held, contents, strict=True))
 
 
 def _copied(buffer: Tensor | None, copies: dict[int, Tensor]) -> Tensor | None:
@@ -74,27 +138,53 @@ def same_randomness() -> Iterator[None]:
             numpy.set_state(drawn)
 
 
-class Weights:
-    """Keeps the contents of parameters that a forward writes into, from just before the first write."""
+def memory(tensor: Tensor) -> int:
+    """Which memory a tensor lies in; a view lies in that of the tensor it looks at."""
+    try:
+        return int(tensor.untyped_storage()._cdata)
+    except (RuntimeError, NotImplementedError):  # sparse ones, and those inside of vmap, have none of their own
+        return id(tensor)
+
+
+class Memory:
+    """Keeps the contents of tensors from before the run, from just before a forward first writes into them."""
 
     def __init__(self, model: Any) -> None:
-        """Watch the parameters of a module; of any other callable there is nothing to watch."""
+        """Note which parameters take gradients, and their gradients."""
         found = model.parameters() if isinstance(model, nn.Module) else ()
-        self._storages = {
-            p.untyped_storage().data_ptr(): p for p in found if p.device.type != "meta" and not is_lazy(p)
-        }
-        self._kept: dict[int, Tensor] = {}
+        self._gradients = [(p, p.requires_grad, p.grad) for p in found if not is_lazy(p)]
+        self._made: set[int] = set()
+        self._kept: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}
+        self._data: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def about_to_write(self, target: Any) -> None:
-        """Copy the parameter that ``target`` shares memory with, if it is one."""
-        if not isinstance(target, Tensor) or target.device.type == "meta" or not target.numel():
-            return
-        place = target.untyped_storage().data_ptr()
-        if place in self._storages and place not in self._kept:
-            self._kept[place] = self._storages[place].detach().clone()
+    def made(self, place: int) -> None:
+        """Memory that belongs to a result of this run may be written into."""
+        self._made.add(place)
+
+    def about_to_write(self, *targets: Any) -> None:
+        """Copy whatever these tensors look at, unless this run has made it."""
+        for target in tensors(targets):
+            place = memory(target)
+            if place in self._made or place in self._kept or target.device.type == "meta":
+                continue
+            if target.layout == torch.strided and not is_lazy(target):
+                storage = target.untyped_storage()
+                self._kept[place] = (storage, storage.clone())  # type: ignore[no-untyped-call]
+
+    def about_to_replace(self, tensor: Tensor) -> None:
+        """Note what a tensor looks at, before ``tensor.data = ...``."""
+        if not is_lazy(tensor):
+            self._data.setdefault(id(tensor), (tensor, tensor.detach()))
 
     def put_back(self) -> None:
         """Write the kept contents back."""
         with torch.no_grad():
-            for place, copy in self._kept.items():
-                self._storages[place].copy_(copy)
+            for tensor, data in self._data.values():
+                tensor.data = data
+            for storage, copy in self._kept.values():
+                storage.copy_(copy)
+        for parameter, wanted, gradient in self._gradients:
+            if parameter.requires_grad != wanted:
+                parameter.requires_grad_(wanted)
+            if parameter.grad is not gradient:
+                parameter.grad = gradient

@@ -12,11 +12,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
+from torch.nn.modules.lazy import LazyModuleMixin
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 from torch.overrides import TorchFunctionMode
 
 from shapeproof.capture.effort import Effort
-from shapeproof.capture.guard import Weights
+from shapeproof.capture.guard import Memory, memory
 from shapeproof.capture.naming import named
 from shapeproof.capture.nesting import mapped, tensors
 from shapeproof.capture.shadow import READS, Shadows, moved
@@ -25,7 +26,9 @@ from shapeproof.capture.trace import Call, Fed, Manner, Trace
 from shapeproof.dims import Dim, Shape, product
 from shapeproof.dims.conditions import branch, collecting, note
 from shapeproof.dims.dim import watcher
-from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, rules, settled, show, sizes_in
+from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, find, settled, show, sizes_in
+
+_WITHOUT_SIZE = {UninitializedBuffer, UninitializedParameter}
 
 
 @dataclass
@@ -41,30 +44,30 @@ class Recorder(TorchFunctionMode):
     """Answers questions about sizes with letters, and turns every other call into a :class:`Call`."""
 
     def __init__(
-        self, model: Any, weights: Weights, effort: Effort | None = None, alone: str = "", detailed: bool = False
+        self, model: Any, kept: Memory, effort: Effort | None = None, alone: str = "", detailed: bool = False
     ) -> None:
         """Watch ``model``.
 
         Args:
             model: whose modules and parameters the calls are told by.
-            weights: is told before anything is written into.
+            kept: is told before anything is written into.
             effort: is told before each call, and may stop the run; ``None`` for no limit.
             alone: why the run is made on shapes alone; ``""`` for a run on real tensors.
             detailed: whether each call keeps its arguments and where in the user's code it stood.
         """
         super().__init__()
         self.trace = Trace(manner=Manner(alone))
-        self._weights = weights
+        self._kept = kept
         self._effort = effort
         self._known: dict[int, _Known] = {}
         self._paths = _paths(model)
         self._parameters = {id(p) for p in model.parameters()} if isinstance(model, nn.Module) else set()
         self._shadows = Shadows(model, self._parameters) if alone else None
         self._called: set[int] = set()
+        self._looks_away = False
         self._stack: list[str] = []
         self._thread = threading.get_ident()
         self._detailed = detailed
-        self._rules = rules()
 
     def know(self, tensor: Tensor, shape: Shape, maker: int | None = None) -> None:
         """Note the shape with letters of a tensor."""
@@ -89,7 +92,7 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         """Handle one call of the user's."""
         kwargs = kwargs or {}
-        if threading.get_ident() != self._thread:
+        if self._looks_away or threading.get_ident() != self._thread or not _WITHOUT_SIZE.isdisjoint(types):
             return func(*args, **kwargs)
         name, inplace, asks = named(func)
         token = watcher.set(None)  # comparisons from here on are ours and PyTorch's, not the model's
@@ -102,6 +105,8 @@ class Recorder(TorchFunctionMode):
 
     def _answer(self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self._mind_values(name, args)
+        if getattr(func, "__name__", "") == "__set__" and isinstance(args[0], Tensor):
+            self._kept.about_to_replace(args[0])
         result = func(*args, **kwargs)
         if self._shadows and args and getattr(args[0], "is_meta", False):
             result = self._shadows.answer(name, result)
@@ -141,8 +146,7 @@ class Recorder(TorchFunctionMode):
         self.trace.calls.append(call)
         if self._shadows:
             args, kwargs = moved(name, args, kwargs) or self._shadows.instead(name, args, kwargs, call.derived)
-        elif writes:
-            self._weights.about_to_write(kwargs.get("out", args[0] if args else None))
+        self._kept.about_to_write(*_written(name, writes, args, kwargs))
         try:
             result = func(*args, **kwargs)
         except Exception as error:
@@ -167,7 +171,7 @@ class Recorder(TorchFunctionMode):
 
     def _ask_rule(self, call: Call, writes: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """What the rule says of a call: a shape, or what does not hold; nothing where there is no rule."""
-        known = self._rules.get(call.op)
+        known = find(call.op)
         if known is None:
             return
         given, keywords = mapped(self._operand, (args, kwargs))
@@ -200,16 +204,23 @@ class Recorder(TorchFunctionMode):
         shapes = sizes_in(call.derived.shape) if call.derived else []
         agree = [tuple(map(int, s)) for s in shapes] == [tuple(leaf.shape) for leaf in leaves]
         index = len(self.trace.calls) - 1
-        old = {_memory(leaf) for leaf in tensors((args, kwargs))}
+        old = {memory(leaf) for leaf in tensors((args, kwargs))}
         for place, leaf in enumerate(leaves):
             self.know(leaf, shapes[place] if agree else tuple(leaf.shape), index)
-            call.bytes_out += 0 if _memory(leaf) in old else leaf.numel() * leaf.element_size()
+            where = memory(leaf)
+            if where not in old:
+                self._kept.made(where)
+                call.bytes_out += leaf.numel() * leaf.element_size()
 
     def enter(self, module: nn.Module, args: Any) -> None:
         """A module begins: note where we are. What PyTorch's own code asks of sizes is then answered as usual."""
         if threading.get_ident() == self._thread:
             self._called.add(id(module))
             self._stack.append(self._paths.get(id(module), self._stack[-1] if self._stack else ""))
+            if isinstance(module, LazyModuleMixin):
+                self._looks_away = True  # to make and fill the weights is no step of the model's
+                module.initialize_parameters(*args)
+                self._looks_away = False
 
     def leave(self, module: nn.Module, args: Any, output: Any) -> None:
         """A module ends, by an exception too; one that ran outside Python leaves a call without a rule."""
@@ -240,12 +251,16 @@ def mapped_sizes(result: Any) -> Any:
     return None
 
 
-def _memory(tensor: Tensor) -> int:
-    """Which memory a tensor lies in; a view lies in that of the tensor it looks at."""
-    try:
-        return int(tensor.untyped_storage()._cdata)
-    except (RuntimeError, NotImplementedError):  # sparse ones, and those inside of vmap, have none of their own
-        return id(tensor)
+# Calls that write into arguments without saying so in their names: running statistics, and weights brought to a norm.
+_ALSO_WRITTEN = {"batch_norm": (1, 2), "instance_norm": (1, 2), "embedding": (1,), "embedding_bag": (1,)}
+
+
+def _written(name: str, writes: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+    """What a call writes into."""
+    places: tuple[int, ...] = (0,) if writes or kwargs.get("inplace") else ()
+    if name in _ALSO_WRITTEN and ("embedding" not in name or kwargs.get("max_norm") or args[3:4] != (None,)):
+        places += _ALSO_WRITTEN[name]
+    return [kwargs.get("out"), *(args[place] for place in places if place < len(args))]
 
 
 def _check_written(target: Operand, derived: Derived) -> None:

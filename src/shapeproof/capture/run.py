@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from typing import Any
 
@@ -10,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from shapeproof.capture.copies import deep_copy
 from shapeproof.capture.effort import REPEATED, Effort, TooMuch, alone_from_the_start, on_meta
-from shapeproof.capture.guard import Weights, same_randomness, untouched
+from shapeproof.capture.guard import Memory, same_randomness, untouched
 from shapeproof.capture.nesting import mapped, outlined, tensors
 from shapeproof.capture.recorder import Recorder, hooked
 from shapeproof.capture.refusal import about_shapes
@@ -66,8 +66,8 @@ def _watched(
     model: Any, args: list[Any], kwargs: dict[str, Any], detailed: bool, effort: Effort | None, alone: str = ""
 ) -> Trace:
     model = _with_sizes_open(model)
-    weights = Weights(model)
-    recorder = Recorder(model, weights, effort, alone, detailed)
+    kept = Memory(model)
+    recorder = Recorder(model, kept, effort, alone, detailed)
     trace = recorder.trace
     try:
         with untouched(model), same_randomness(), torch.no_grad(), hooked(recorder):
@@ -82,14 +82,14 @@ def _watched(
             raise
     finally:
         recorder.finish(model)
-        weights.put_back()
+        kept.put_back()
     return trace
 
 
 def _with_sizes_open(model: Any) -> Any:
     """A copy of a model with lazy layers, which take their sizes from the first input; any other model itself."""
     if isinstance(model, nn.Module) and any(map(is_lazy, (*model.parameters(), *model.buffers()))):
-        return copy.deepcopy(model)
+        return deep_copy(model)
     return model
 
 

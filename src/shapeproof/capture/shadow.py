@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import weakref
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from shapeproof.capture.effort import SMALL, on_meta, owned
 from shapeproof.capture.nesting import mapped, tensors
 from shapeproof.dims import product
 from shapeproof.rules.registry import Derived, sizes_in
-
-COPIED_WHOLE = 2**28  # bytes of weights up to which a copy of a model has values
 
 # Calls that hand a tensor's values to Python.
 READS = frozenset(["item", "tolist", "numpy", "bool", "int", "float", "index", "array", "contains", "complex"])
@@ -68,21 +65,3 @@ def moved(name: str, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, 
     meta = torch.device("meta")
     places = tuple(meta if isinstance(part, (str, torch.device)) or type(part) is int else part for part in args[1:])
     return (args[0], *places), {key: meta if key == "device" else part for key, part in kwargs.items()}
-
-
-def light_copy(model: Any) -> Any:
-    """A deep copy of a model to try edits on; where the weights are large, the copy has them without values.
-
-    What is run on such a copy is run on shapes alone.
-    """
-    weights = {id(tensor): tensor for tensor in owned(model)}
-    if sum(tensor.numel() * tensor.element_size() for tensor in weights.values()) <= COPIED_WHOLE:
-        return copy.deepcopy(model)
-    with torch.no_grad():
-        memo: dict[int, Any] = {key: _hollow(tensor) for key, tensor in weights.items() if tensor.numel() > SMALL}
-    return copy.deepcopy(model, memo)
-
-
-def _hollow(tensor: Tensor) -> Tensor:
-    made = torch.empty_like(tensor, device="meta")
-    return nn.Parameter(made, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else made

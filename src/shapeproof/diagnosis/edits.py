@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
+from shapeproof.capture.copies import deep_copy
 from shapeproof.capture.trace import Manner
 from shapeproof.diagnosis.rebuild import rebuilt
 from shapeproof.diagnosis.source import Change, Sources, Spot
@@ -37,7 +37,7 @@ class Setup:
         args, kwargs = tree_map(
             lambda leaf: leaf.detach().clone() if isinstance(leaf, Tensor) else leaf, (self.args, self.kwargs)
         )
-        return Setup(copy.deepcopy(self.model, shared), list(args), kwargs, self.manner, self.sources.copied())
+        return Setup(deep_copy(self.model, shared), list(args), kwargs, self.manner, self.sources.copied())
 
     def tensors(self) -> Iterator[tuple[int | str, Tensor]]:
         """The tensors among the inputs, each with its place."""

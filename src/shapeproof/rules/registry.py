@@ -144,6 +144,15 @@ def rule(*names: str, page: str | None = None) -> Callable[[Callable[..., Derive
     return register
 
 
+def find(name: str) -> Rule | None:
+    """The rule of one operation, if there is one; families are loaded in turn, the commonest first, until found."""
+    for family in FAMILIES:
+        if name in _rules:
+            break
+        importlib.import_module(f"shapeproof.rules.{family}")
+    return _rules.get(name)
+
+
 def rules() -> dict[str, Rule]:
     """Every rule by the name of its operation."""
     global _loaded
