@@ -38,8 +38,8 @@ def style(derivation: Derivation) -> str:
 
 def data(derivation: Derivation, live: Live) -> dict[str, Any]:
     """What the page's script needs: letters, sizes and conditions as trees, the room for the drawing."""
-    for relation in _relations(derivation):
-        live.condition(relation)
+    for condition in derivation.conditions:  # those of the way that was derived; its sizes hold for no other
+        live.condition(condition.relation)
     return {
         "failed": derivation.diagnosis is not None,
         "letters": dict(derivation.sizes),
@@ -128,12 +128,6 @@ def _reach(derivation: Derivation, name: str, size: int) -> int:
     intervals = derivation.domain.intervals.get(name, []) if derivation.domain is not None else []
     edges = [end for pair in intervals for end in pair if end is not None]
     return int(max(16, 2 * int(size), *(2 * edge for edge in edges), 0))
-
-
-def _relations(derivation: Derivation) -> Sequence[Any]:
-    if derivation.domain is not None:
-        return list(derivation.domain.relations)
-    return [condition.relation for condition in derivation.conditions]
 
 
 def _diagnosis(derivation: Derivation) -> str:
