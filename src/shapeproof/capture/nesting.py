@@ -51,6 +51,8 @@ def outlined(change: Change, value: Any) -> Any:
         parts = [outlined(change, part) for part in value]
         return parts if isinstance(value, list) else tuple(parts) if not _is_named(value) else type(value)(*parts)
     names = _names(value)
+    if not names and hasattr(value, "__dict__") and not isinstance(value, type):
+        names = [name for name, part in vars(value).items() if any(True for _ in tensors(part))]
     return {name: outlined(change, _get(value, name)) for name in names} if names else None
 
 

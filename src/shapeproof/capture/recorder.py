@@ -56,10 +56,11 @@ class Recorder(TorchFunctionMode):
             detailed: whether each call keeps its arguments and where in the user's code it stood.
         """
         super().__init__()
-        self.trace = Trace(manner=Manner(alone))
+        self.trace = Trace(manner=Manner(alone, eager=_is_compiled(model)))
         self._kept = kept
         self._effort = effort
         self._known: dict[int, _Known] = {}
+        self._by_memory: dict[int, _Known] = {}
         self._paths = _paths(model)
         self._parameters = {id(p) for p in model.parameters()} if isinstance(model, nn.Module) else set()
         self._shadows = Shadows(model, self._parameters) if alone else None
@@ -71,17 +72,26 @@ class Recorder(TorchFunctionMode):
 
     def know(self, tensor: Tensor, shape: Shape, maker: int | None = None) -> None:
         """Note the shape with letters of a tensor."""
-        self._known[id(tensor)] = _Known(weakref.ref(tensor), shape, maker)
+        known = _Known(weakref.ref(tensor), shape, maker)
+        self._known[id(tensor)] = known
+        self._by_memory[memory(tensor)] = known
 
     def shape_of(self, tensor: Tensor) -> Shape:
         """The shape of a tensor, with the letters that are known of it."""
-        known, shape = self._lookup(tensor), tuple(tensor.shape)
+        known, shape = self._lookup(tensor), size_of(tensor)
         # as plain numbers: a letter's own comparison would be told as the model's
         return known.shape if known and tuple(map(int, known.shape)) == shape else shape
 
     def _lookup(self, tensor: Tensor) -> _Known | None:
         known = self._known.get(id(tensor))
-        return known if known and known.alive() is tensor else None
+        if known and known.alive() is tensor:
+            return known
+        if id(tensor) in self._parameters:
+            return None
+        # what PyTorch hands on unseen, as another class of tensor say, still lies in the same memory
+        same = self._by_memory.get(memory(tensor))
+        alive = same.alive() if same else None
+        return same if alive is not None and size_of(alive) == size_of(tensor) else None
 
     def __torch_function__(
         self,
@@ -141,6 +151,7 @@ class Recorder(TorchFunctionMode):
         for condition in stated:
             note(condition)
         call.requires = tuple(stated)
+        self.goes_on()
         if self._effort:
             self._effort.about_to_do(call)
         self.trace.calls.append(call)
@@ -156,6 +167,11 @@ class Recorder(TorchFunctionMode):
             raise
         self._note_result(call, result, args, kwargs)
         return result
+
+    def goes_on(self) -> None:
+        """If the last call raised, the model has caught that."""
+        if self.trace.calls and self.trace.calls[-1].error:
+            self.trace.calls[-1].caught = True
 
     def _call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         given = list(tensors((args, kwargs)))
@@ -202,11 +218,12 @@ class Recorder(TorchFunctionMode):
         call.derived = call.derived and settled(call.derived, call.output)
         leaves = list(tensors(result))
         shapes = sizes_in(call.derived.shape) if call.derived else []
-        agree = [tuple(map(int, s)) for s in shapes] == [tuple(leaf.shape) for leaf in leaves]
+        real = list(map(size_of, leaves))
+        agree = [tuple(map(int, s)) for s in shapes] == real
         index = len(self.trace.calls) - 1
         old = {memory(leaf) for leaf in tensors((args, kwargs))}
         for place, leaf in enumerate(leaves):
-            self.know(leaf, shapes[place] if agree else tuple(leaf.shape), index)
+            self.know(leaf, shapes[place] if agree else real[place], index)
             where = memory(leaf)
             if where not in old:
                 self._kept.made(where)
@@ -241,10 +258,15 @@ class Recorder(TorchFunctionMode):
             self.trace.unused = tuple(path for path, m in leaves if path and id(m) not in self._called)
 
 
+def size_of(tensor: Tensor) -> tuple[int, ...]:
+    """The numbers of a tensor's shape; none for a nested one, whose parts differ."""
+    return () if tensor.is_nested else tuple(tensor.shape)
+
+
 def mapped_sizes(result: Any) -> Any:
     """The shapes of a call's results, nested as they came; ``None`` for what is no tensor."""
     if isinstance(result, Tensor):
-        return tuple(result.shape)
+        return size_of(result)
     if isinstance(result, (tuple, list)):
         parts = [mapped_sizes(part) for part in result]
         return parts if isinstance(result, list) else tuple(parts)
@@ -275,7 +297,12 @@ def _paths(model: Any) -> dict[int, str]:
     """The dotted path of every module; of a shared one, the first."""
     if not isinstance(model, nn.Module):
         return {}
-    return {id(module): path for path, module in model.named_modules()}
+    return {id(module): path.replace("_orig_mod.", "") for path, module in model.named_modules()}
+
+
+def _is_compiled(model: Any) -> bool:
+    """Whether some part of a model is the work of ``torch.compile``."""
+    return isinstance(model, nn.Module) and any(hasattr(m, "_orig_mod") for m in model.modules())
 
 
 @contextmanager

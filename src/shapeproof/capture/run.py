@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import functools
+import sys
+import traceback
+import types
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -18,6 +24,15 @@ from shapeproof.capture.refusal import about_shapes
 from shapeproof.capture.trace import Manner, Trace
 from shapeproof.dims import Shape
 from shapeproof.errors import ValuesError
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user stopped a run; ``trace`` holds what it showed until then."""
+
+    def __init__(self, trace: Trace) -> None:
+        """Keep what was seen."""
+        super().__init__("stopped")
+        self.trace = trace
 
 
 def run(
@@ -63,27 +78,57 @@ def run(
 
 
 def _watched(
-    model: Any, args: list[Any], kwargs: dict[str, Any], detailed: bool, effort: Effort | None, alone: str = ""
+    model: Any,
+    args: list[Any],
+    kwargs: dict[str, Any],
+    detailed: bool,
+    effort: Effort | None,
+    alone: str = "",
+    gradients: bool = False,
 ) -> Trace:
     model = _with_sizes_open(model)
     kept = Memory(model)
     recorder = Recorder(model, kept, effort, alone, detailed)
     trace = recorder.trace
     try:
-        with untouched(model), same_randomness(), torch.no_grad(), hooked(recorder):
+        with untouched(model), same_randomness(), torch.set_grad_enabled(gradients), _eager(), hooked(recorder):
             positional = [_given(recorder, *pair) for pair in args]
             named = {key: _given(recorder, *pair) for key, pair in kwargs.items()}
             with recorder:
                 result = model(*positional, **named)
+                if isinstance(result, types.GeneratorType):
+                    result = list(result)  # its steps run only now
+            recorder.goes_on()
             trace.output = outlined(recorder.shape_of, result)
+    except KeyboardInterrupt as stop:
+        raise Interrupted(trace) from stop
     except Exception as error:
         trace.error = error
+        if _wants_gradients(error) and not gradients:
+            return _watched(model, args, kwargs, detailed, effort, alone, gradients=True)
         if not trace.manner.values and not about_shapes(trace, error):
             raise
     finally:
         recorder.finish(model)
         kept.put_back()
     return trace
+
+
+def _wants_gradients(error: Exception) -> bool:
+    """Whether a run without gradients failed because the model takes some itself."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return isinstance(error, RuntimeError) and any(frame.filename == torch.autograd.__file__ for frame in frames)
+
+
+@contextmanager
+def _eager() -> Iterator[None]:
+    """What is compiled runs as it is written; nothing is, where nobody has loaded the compiler."""
+    if "torch._dynamo" not in sys.modules:
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Using `torch.compile")  # it warns of hooks such as ours
+        yield
 
 
 def _with_sizes_open(model: Any) -> Any:

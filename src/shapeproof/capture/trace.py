@@ -40,6 +40,7 @@ class Call:
         given: the arguments as they were passed, each tensor as a :class:`Fed`; kept only where it is asked for.
         spot: code and instruction of the user's line, likewise.
         refused: of a call that raised, the function and its arguments.
+        caught: whether it raised, and the model went on.
         trouble: what went wrong inside the rule, which then has no say.
     """
 
@@ -59,6 +60,7 @@ class Call:
     spot: tuple[CodeType, int] | None = None
     refused: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None = None
     trouble: str = ""
+    caught: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,12 @@ class Manner:
     Attributes:
         alone: why it was made on shapes alone, on tensors without values; ``""`` for a run on real tensors.
         values: which call needed values, so that a run on shapes alone was of no use; ``""`` for none.
+        eager: whether something of the model is compiled, and was run as it is written instead.
     """
 
     alone: str = ""
     values: str = ""
+    eager: bool = False
 
 
 @dataclass

@@ -38,6 +38,7 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
         SpecError: if a spec makes no sense.
         Exception: one of the model's own that has nothing to do with shapes passes through.
     """
+    model = getattr(model, "_orig_mod", model)  # what torch.compile was given
     if not inputs and not keywords:
         raise SpecError("derive needs an input: a spec such as 'N,1,28,28', a shape, or tensors")
     specs = [from_given(value) for value in inputs]

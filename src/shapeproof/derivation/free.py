@@ -127,12 +127,16 @@ def _first_unlike(derivation: Derivation, trace: Trace, sizes: dict[str, int]) -
     for step, call in zip(derivation.steps, trace.calls, strict=False):
         if step.op != call.op or _numbers(step.output, sizes) != _numbers(call.output, sizes):
             return step
+    if derivation.steps and _numbers(derivation.output, sizes) != _numbers(trace.output, {}):
+        return derivation.steps[-1]
     return derivation.steps[-1] if derivation.steps and len(derivation.steps) != len(trace.calls) else None
 
 
 def _numbers(shape: Any, sizes: dict[str, int]) -> Any:
     if isinstance(shape, (tuple, list)):
         return tuple(_numbers(part, sizes) for part in shape)
+    if isinstance(shape, dict):
+        return {key: _numbers(part, sizes) for key, part in shape.items()}
     return at(shape, sizes) if isinstance(shape, int) else shape
 
 

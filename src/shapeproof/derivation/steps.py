@@ -37,9 +37,15 @@ def _step(index: int, call: Call, cost: Cost, seen: ReceptiveField | None) -> St
         arithmetic=derived.arithmetic if derived else "",
         verdict=verdict, cost=cost, receptive_field=seen, parents=call.parents,
         windows=derived.windows if derived else (),
-        notes=derived.notes if derived else (call.trouble,) if call.trouble else (),
+        notes=_notes(call),
         requires=call.requires + _broken(call),
     )  # fmt: skip
+
+
+def _notes(call: Call) -> tuple[str, ...]:
+    if call.caught:
+        return ("PyTorch refuses this call; the model catches that and goes on",)
+    return call.derived.notes if call.derived else (call.trouble,) if call.trouble else ()
 
 
 def _broken(call: Call) -> tuple[Condition, ...]:
@@ -60,6 +66,8 @@ def numbers(shape: Any) -> Any:
 
 
 def _verdict(call: Call) -> StepVerdict:
+    if call.caught:  # the rule knew that PyTorch would refuse it, or has no say
+        return "proved" if call.violation else "unsupported"
     if call.error is not None:
         return "failed"
     if call.violation is not None:

@@ -81,6 +81,8 @@ def summary(derivation: Derivation) -> list[str]:
 def _manner_lines(derivation: Derivation) -> list[str]:
     """Where the run was not simply made on real tensors, how it was made."""
     manner = derivation.manner
+    if manner.eager:
+        return ["torch.compile was left aside: the model is derived as it is written"]
     if manner.alone:
         return [f"run on shapes alone, without values (PyTorch's meta device): {manner.alone}"]
     return [f"run on real tensors: {manner.values} needs values, which shapes alone have not"] if manner.values else []
