@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from shapeproof.diagnosis.case import Case
+from shapeproof.diagnosis.case import Case, sizes
 from shapeproof.diagnosis.edits import Edit, Setup, put
 from shapeproof.diagnosis.place import classes, made
 from shapeproof.diagnosis.propose import argument, expression
@@ -35,9 +35,9 @@ def find(case: Case) -> Iterator[Edit]:
     mask = case.layer_local("attn_mask")
     padding = case.layer_local("key_padding_mask")
     if isinstance(padding, Tensor) and padding.dim() == 2:
-        yield from _padding_mask(case, layer, query, key, padding)
-    if isinstance(mask, Tensor) and not isinstance(key, type(None)):
-        yield from _mask(case, layer, query, key, mask)
+        yield from _padding_mask(case, layer, padding)
+    if isinstance(mask, Tensor) and case.call.op == "multi_head_attention_forward":
+        yield from _mask(case, layer, mask)
     yield from _batches(case, layer, query, key)
 
 
@@ -62,22 +62,21 @@ def terms(case: Case) -> tuple[str, str, str] | None:
             f"embed_dim = {layer.embed_dim}",
             f"{query.shape[-1]} (the last size of {tuple(query.shape)})",
         )
-    length, source = _lengths(layer, query, key)
+    if case.call.op != "multi_head_attention_forward":
+        return None
+    length, source, batch = _lengths(case)
     mask, padding = case.layer_local("attn_mask"), case.layer_local("key_padding_mask")
-    if isinstance(padding, Tensor) and tuple(padding.shape) != (_batch(layer, key), source):
-        return "attention-mask", f"a key_padding_mask of {(_batch(layer, key), source)}", str(tuple(padding.shape))
+    if isinstance(padding, Tensor) and tuple(padding.shape) != (batch, source):
+        return "attention-mask", f"a key_padding_mask of {(batch, source)}", str(tuple(padding.shape))
     if isinstance(mask, Tensor) and tuple(mask.shape[-2:]) != (length, source):
         return "attention-mask", f"an attn_mask of {(length, source)}", str(tuple(mask.shape))
     return None
 
 
-def _lengths(layer: nn.MultiheadAttention, query: Tensor, key: Tensor) -> tuple[int, int]:
-    axis = 1 if layer.batch_first and query.dim() == 3 else 0
-    return query.shape[axis], key.shape[axis]
-
-
-def _batch(layer: nn.MultiheadAttention, key: Tensor) -> int:
-    return key.shape[0 if layer.batch_first else 1]
+def _lengths(case: Case) -> tuple[int, int, int]:
+    """Steps of the query, steps of the keys, and the batch; inside of the layer the steps come first."""
+    query, key = sizes(case.fed[0]), sizes(case.fed[1])
+    return query[0], key[0], query[1] if len(query) > 2 else 1
 
 
 def _outer(case: Case) -> tuple[str, Any]:
@@ -134,7 +133,7 @@ def _transformer_layer(case: Case, path: str, outer: Any, wide: int) -> Iterator
 
     def whole(setup: Setup) -> None:
         apply(setup)
-        setup.sources.change(*([change] if change and heads == outer.self_attn.num_heads else []))
+        setup.sources.note(change if heads == outer.self_attn.num_heads else None)
 
     text = f"{f'In {line}, change' if line else 'Change'} d_model of {encoder} ({kind.__name__}) from {old} to {wide}."
     yield Edit("argument", encoder, "d_model", old, wide, text, whole, 0.1, "embed-dim", line)
@@ -159,39 +158,34 @@ def _layer(old: Any, wide: int, heads: int) -> nn.Module:
     return made
 
 
-def _mask(case: Case, layer: nn.MultiheadAttention, query: Tensor, key: Tensor, mask: Tensor) -> Iterator[Edit]:
-    length, source = _lengths(layer, query, key)
-    turned = _lengths_turned(layer, query, key)
-    if tuple(mask.shape[-2:]) == turned != (length, source) and case.path is not None:
+def _mask(case: Case, layer: nn.MultiheadAttention, mask: Tensor) -> Iterator[Edit]:
+    length, source, batch = _lengths(case)
+    wanted = (length, source)
+    came = tuple(mask.shape)
+    if came[-2:] == (batch, batch) != wanted:
         yield from _first(case, layer)
-    if mask.dim() == 3 and mask.shape[0] == _batch(layer, key) and tuple(mask.shape[1:]) == (length, source):
-        words = f"give each of the {layer.num_heads} heads its mask"
+    if mask.dim() == 3 and came == (batch, *wanted):
         call = f"repeat_interleave({layer.num_heads}, dim=0)"
-        yield from _keyword(case, "attn_mask", call, words)
-    if tuple(mask.shape[-2:]) == (source, length) != (length, source):
+        yield from _keyword(case, "attn_mask", call, f"give each of the {layer.num_heads} heads its mask")
+    if came[-2:] == (source, length) != wanted:
         yield from _keyword(case, "attn_mask", "transpose(-2, -1)", "turn the mask round")
     place = next((p for p, value in case.inputs() if value.shape == mask.shape), None)
     if place is not None:
-        wanted = (length, source)
 
         def apply(setup: Setup) -> None:
             held: Any = setup.args if isinstance(place, int) else setup.kwargs
             held[place] = held[place].new_zeros(wanted)
 
-        text = f"Where the model is called, give a mask of {wanted} instead of {tuple(mask.shape)}."
-        yield Edit("input", "", "mask", tuple(mask.shape), wanted, text, apply, 0.3, "attention-mask")
-    yield from sizes_written(case, (length, source), tuple(mask.shape), "mask", "attention-mask")
-
-
-def _lengths_turned(layer: nn.MultiheadAttention, query: Tensor, key: Tensor) -> tuple[int, int]:
-    axis = 0 if layer.batch_first else 1
-    return (query.shape[axis], key.shape[axis]) if query.dim() == 3 else (-1, -1)
+        text = f"Where the model is called, give a mask of {wanted} instead of {came}."
+        yield Edit("input", "", "mask", came, wanted, text, apply, 0.3, "attention-mask")
+    yield from sizes_written(case, wanted, came, "mask", "attention-mask")
 
 
 def _first(case: Case, layer: nn.MultiheadAttention) -> Iterator[Edit]:
     path, outer = _outer(case)
+    cost = 1.0 if layer.batch_first else 0.0  # who wrote batch_first=True meant it
     if outer is layer:
-        yield from argument(case, path, "batch_first", not layer.batch_first, 0.0, "attention-batch")
+        yield from argument(case, path, "batch_first", not layer.batch_first, cost, "attention-batch")
         return
     encoder = _layer_path(path)
     new = not layer.batch_first
@@ -212,24 +206,20 @@ def _first(case: Case, layer: nn.MultiheadAttention) -> Iterator[Edit]:
 
     def whole(setup: Setup) -> None:
         apply(setup)
-        setup.sources.change(*([change] if change else []))
+        setup.sources.note(change)
 
     line = f"{found[0]}:{found[1].lineno}" if found else ""
     where = f"In {line}, change" if line else "Change"
     said = f"{where} batch_first of {encoder} ({type(outer).__name__}) from {not new} to {new}."
-    yield Edit("argument", encoder, "batch_first", not new, new, said, whole, 0.0, "attention-batch", line)
+    yield Edit("argument", encoder, "batch_first", not new, new, said, whole, cost, "attention-batch", line)
 
 
-def _padding_mask(case: Case, layer: nn.MultiheadAttention, query: Tensor, key: Tensor, mask: Tensor) -> Iterator[Edit]:
-    source = _lengths(layer, query, key)[1]
-    batch = _batch(layer, key)
-    came = tuple(mask.shape)
-    if came == (batch, source):
-        return
-    if came == (source, batch):
+def _padding_mask(case: Case, layer: nn.MultiheadAttention, mask: Tensor) -> Iterator[Edit]:
+    _, source, batch = _lengths(case)
+    if tuple(mask.shape) == (source, batch) != (batch, source):
         yield from _first(case, layer)
-        yield from _keyword(case, "key_padding_mask", "t()", "turn the mask round: one row for each of the batch")
-        yield from _keyword(case, "src_key_padding_mask", "t()", "turn the mask round: one row for each of the batch")
+        for name in ("key_padding_mask", "src_key_padding_mask"):
+            yield from _keyword(case, name, "t()", "turn the mask round: one row for each of the batch")
 
 
 def _keyword(case: Case, name: str, call: str, words: str) -> Iterator[Edit]:

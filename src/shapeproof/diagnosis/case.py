@@ -17,6 +17,7 @@ from shapeproof.capture.run import run
 from shapeproof.capture.source import is_users
 from shapeproof.capture.trace import Call, Fed
 from shapeproof.diagnosis.edits import Setup
+from shapeproof.diagnosis.reading import called_name
 from shapeproof.diagnosis.source import Spot, node_at, resolved
 
 # operations after which every element still lies in its place
@@ -125,7 +126,16 @@ class Case:
     @cached_property
     def fed(self) -> list[Fed]:
         """The tensors that went into the call, in order."""
-        return feds(self.call)
+        held = self.layer_local("input") if self.call.given is None and self.owner is not None else None
+        return [self._seen(held)] if isinstance(held, Tensor) else feds(self.call)
+
+    def _seen(self, tensor: Tensor) -> Fed:
+        """A tensor that a layer's own check refused: the latest that had its shape."""
+        shape = tuple(tensor.shape)
+        makers = [n for n, call in enumerate(self.calls[:-1]) if call.output == shape]
+        given = any(tuple(value.shape) == shape for _, value in self.inputs())
+        maker = makers[-1] if makers and not given else None
+        return Fed(shape, str(tensor.dtype).removeprefix("torch."), None, maker, id(tensor))
 
     @property
     def entering(self) -> tuple[int, ...]:
@@ -205,7 +215,9 @@ class Case:
         if not isinstance(node, ast.Call):
             return None
         if self.owner is not None:
-            return _argument(node, index) if self.leads_to_owner(resolved(node.func, self.names)) else None
+            called = resolved(node.func, self.names)
+            made_here = called_name(node.func) == type(self.owner).__name__  # nn.CrossEntropyLoss()(x, y)
+            return _argument(node, index) if made_here or self.leads_to_owner(called) else None
         if isinstance(node.func, ast.Attribute) and not self._names_a_function(node.func.value):
             return node.func.value if index == 0 else _argument(node, index - 1)
         first = node.args[0] if node.args else None

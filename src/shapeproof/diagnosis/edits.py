@@ -129,10 +129,21 @@ def source_changed(spot: Spot | None, *changes: Change) -> Apply:
     return apply
 
 
+def noted(*changes: Change | None) -> Apply:
+    """Edit the source as an edit of the model says; ``None`` for a place that is not plain."""
+
+    def apply(setup: Setup) -> None:
+        for change in changes:
+            setup.sources.note(change)
+
+    return apply
+
+
 def before_module(path: str, change: Callable[[Tensor], Tensor]) -> Apply:
     """Change what goes into a module first."""
 
     def apply(setup: Setup) -> None:
+        setup.sources.incomplete = True
         setup.model.get_submodule(path).register_forward_pre_hook(lambda _, inputs: (change(inputs[0]), *inputs[1:]))
 
     return apply

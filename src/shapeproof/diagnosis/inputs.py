@@ -14,6 +14,7 @@ from shapeproof.diagnosis.propose import input_edit
 
 WRITTEN_FOR = (28, 32, 224)  # MNIST, CIFAR, ImageNet
 SIZES = (*WRITTEN_FOR, 64, 96, 128, 227, 256, 299, 512)
+LARGEST = 2**24  # elements of an input that is tried
 SMALLEST = 129  # the smallest size that works is looked for below this one
 
 
@@ -48,7 +49,7 @@ def other_sizes(case: Case, known_only: bool = False) -> Iterator[Edit]:
         return
     place, value = first
     for size in SIZES:
-        cost = 0.0 if size in WRITTEN_FOR else 1.3
+        cost = 0.0 if size in WRITTEN_FOR else 2.0
         yield from _at_size(
             case, place, value, dict.fromkeys(spatial_axes(value), size), cost if known_only else cost + 0.5
         )
@@ -68,7 +69,8 @@ def larger(case: Case) -> Iterator[Edit]:
 
 
 def _at_size(case: Case, place: int | str, value: Tensor, axes: dict[int, int], cost: float) -> Iterator[Edit]:
-    if all(value.shape[axis] == size for axis, size in axes.items()):
+    shape = [axes.get(axis, size) for axis, size in enumerate(value.shape)]
+    if shape == list(value.shape) or math.prod(shape) > LARGEST:
         return
     wanted = " x ".join(str(size) for size in axes.values())
     yield input_edit(case, place, "size", f"sizes of {wanted}", partial(resized, axes=axes), cost)

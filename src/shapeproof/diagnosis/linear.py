@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from shapeproof.diagnosis.case import RESHAPES, Case, feds, sizes
+from shapeproof.diagnosis.case import Case
 from shapeproof.diagnosis.edits import Edit
 from shapeproof.diagnosis.inputs import batch_edits, other_sizes
 from shapeproof.diagnosis.propose import argument, wrap
 from shapeproof.diagnosis.rebuild import CONVS, arguments
-from shapeproof.diagnosis.reshaping import FLATTEN, keeping_the_batch
+from shapeproof.diagnosis.reshaping import FLATTEN, lost_batch
 from shapeproof.diagnosis.width import upstream_width
 
 
@@ -81,21 +81,6 @@ def _of_rows(case: Case, entering: tuple[int, ...], needed: int) -> Iterator[Edi
         return
     yield from other_sizes(case, known_only=True)
     yield from _windows(case)
-
-
-def lost_batch(case: Case) -> Iterator[Edit]:
-    """A view, flatten or squeeze before the failed call that took the batch with it."""
-    batch = case.batch
-    for fed in case.fed[:1]:
-        for call in case.upstream(fed):
-            before = feds(call)
-            if not before or not isinstance(call.output, tuple) or call.op == "linear":
-                continue
-            came = sizes(before[0])
-            now = tuple(map(int, call.output)) if all(isinstance(s, int) for s in call.output) else ()
-            if len(came) > 1 and came[0] == batch and now[:1] != (batch,) and call.op in (*RESHAPES, "squeeze"):
-                yield from keeping_the_batch(case, call, 0.0 if now else 0.3)
-                return
 
 
 def _windows(case: Case) -> Iterator[Edit]:

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from shapeproof.diagnosis.case import Case, sizes
 from shapeproof.diagnosis.edits import Edit, Setup
-from shapeproof.diagnosis.linear import lost_batch
 from shapeproof.diagnosis.meeting import branches, functional
 from shapeproof.diagnosis.propose import argument, input_edit, wrap
+from shapeproof.diagnosis.reshaping import lost_batch
 from shapeproof.diagnosis.source import written
 from shapeproof.diagnosis.width import upstream_width
 
@@ -86,7 +86,8 @@ def _one(
 
 
 def _batches(case: Case, predicted: tuple[int, ...], target: tuple[int, ...]) -> Iterator[Edit]:
-    yield from lost_batch(case)
+    lost = list(lost_batch(case, "target-batch"))
+    yield from lost
     if len(predicted) == 2 and len(target) == 2 and predicted[0] == target[0] * target[1]:
         yield from _one(
             case, 1, ".reshape(-1)", "put the targets in one row too", lambda x: x.reshape(-1), 0.0, "target-batch"
@@ -99,7 +100,7 @@ def _batches(case: Case, predicted: tuple[int, ...], target: tuple[int, ...]) ->
             case, 0, ".unsqueeze(0)", "give the prediction its batch", lambda x: x.unsqueeze(0), 0.2, "target-batch"
         )
     place = case.input_of(case.fed[1])
-    if place is not None and predicted and (place != 0 or len(list(case.inputs())) == 1):
+    if place is not None and predicted and not lost and (place != 0 or len(list(case.inputs())) == 1):
         wanted = (predicted[0], *target[1:])
 
         def apply(setup: Setup) -> None:
@@ -186,7 +187,7 @@ def _alike(case: Case, predicted: tuple[int, ...], target: tuple[int, ...]) -> I
             case, 0, ".flatten()", "put the predictions in one row", lambda x: x.flatten(), 0.1, "target-shape"
         )
     if len(predicted) == len(target) and predicted[:1] == target[:1]:
-        yield from branches(case)
+        yield from branches(case, "target-shape")
         if len(predicted) == 2:
             yield from upstream_width(case, target[1], 0.2)
     if len(predicted) == 2 and predicted[:1] == target and predicted[1] > 1:

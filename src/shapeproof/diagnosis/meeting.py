@@ -13,7 +13,8 @@ from torch import nn
 from shapeproof.capture.trace import Fed
 from shapeproof.diagnosis.case import Case, feds, sizes
 from shapeproof.diagnosis.edits import Edit, Setup, resized
-from shapeproof.diagnosis.inputs import other_sizes, spatial_axes
+from shapeproof.diagnosis.inputs import WRITTEN_FOR, spatial_axes, square
+from shapeproof.diagnosis.place import assigned_number
 from shapeproof.diagnosis.propose import argument, expression, input_edit, wrap
 from shapeproof.diagnosis.rebuild import CONVS, TRANSPOSED
 from shapeproof.diagnosis.source import written
@@ -30,7 +31,7 @@ def find(case: Case) -> Iterator[Edit]:
         return
     if op in JOINS:
         yield from _join(case)
-        yield from branches(case)
+        yield from branches(case, "concat")
     elif op in PRODUCTS:
         yield from _product(case)
     elif op in NAMES and len(case.fed) == 2:
@@ -50,28 +51,33 @@ def _ancestors(case: Case, fed: Fed) -> set[int]:
     return found
 
 
-def branches(case: Case) -> Iterator[Edit]:
+def branches(case: Case, code: str = "residual") -> Iterator[Edit]:
     """Layers of one branch only: padding, stride, width, one pixel of a transposed convolution."""
-    model = case.setup.model
-    both = case.fed[:2]
-    ancestors = [_ancestors(case, fed) for fed in both]
-    for place, fed in enumerate(both):
-        mine, other = sizes(fed), sizes(both[1 - place])
-        if len(mine) != len(other):
+    shapes = [sizes(fed) for fed in case.fed]
+    joined = case.call.op in JOINS
+    usual = max(shapes, key=lambda shape: (sum(s[2:] == shape[2:] for s in shapes), shape in shapes[:1]))
+    rest = [_ancestors(case, fed) for fed in case.fed]
+    count = len(case.fed) if joined else 2
+    for place in range(count):
+        mine = shapes[place]
+        other = usual if count > 2 else shapes[1 - place]
+        if len(mine) != len(other) or (count > 2 and mine[2:] == other[2:]):
             continue
-        own = sorted(ancestors[place] - ancestors[1 - place], reverse=True)
-        paths = [case.calls[n].module for n in own if case.calls[n].module in case.paths.values()]
-        for path in dict.fromkeys(paths):
-            layer: Any = model.get_submodule(path)
+        others = set().union(*(found for n, found in enumerate(rest[:count]) if n != place))
+        own = sorted(rest[place] - others, reverse=True)
+        for path in dict.fromkeys(case.calls[n].module for n in own if case.calls[n].module in case.paths.values()):
+            layer: Any = case.setup.model.get_submodule(path)
             if len(mine) >= 3 and isinstance(layer, (*CONVS, *TRANSPOSED)):
-                yield from _places(case, path, layer, mine, other)
-        yield from _width(case, own, mine, other)
-        if not own and len(mine) >= 3 and case.call.op not in JOINS:
+                yield from _places(case, path, layer, mine, other, code)
+        yield from _width(case, own, mine, other, code)
+        if not own and len(mine) >= 4 and not joined:
             yield from _projection(case, place, mine, other)
     yield from _same_places(case)
 
 
-def _places(case: Case, path: str, layer: Any, mine: tuple[int, ...], other: tuple[int, ...]) -> Iterator[Edit]:
+def _places(
+    case: Case, path: str, layer: Any, mine: tuple[int, ...], other: tuple[int, ...], code: str
+) -> Iterator[Edit]:
     ours, theirs = mine[2:], other[2:]
     if ours == theirs or len(ours) != len(layer.kernel_size):
         return
@@ -79,22 +85,22 @@ def _places(case: Case, path: str, layer: Any, mine: tuple[int, ...], other: tup
         short = tuple(t - o for o, t in zip(ours, theirs, strict=True))
         if all(0 <= s < max(layer.stride) for s in short):
             new = tuple(a + s for a, s in zip(layer.output_padding, short, strict=True))
-            yield from argument(case, path, "output_padding", new, 0.1, "residual")
+            yield from argument(case, path, "output_padding", new, 0.1, code)
         return
     if isinstance(layer.padding, str):
         return
     half = tuple(d * (k - 1) // 2 for k, d in zip(layer.kernel_size, layer.dilation, strict=True))
     if half != tuple(layer.padding):
-        yield from argument(case, path, "padding", half, 0.1, "residual")
+        yield from argument(case, path, "padding", half, 0.1, code)
     ratio = {round(o / t) for o, t in zip(ours, theirs, strict=True)}
     if len(ratio) == 1 and min(ratio) >= 2:
         stride = tuple(s * min(ratio) for s in layer.stride)
-        yield from argument(case, path, "stride", stride, 0.2 if max(layer.kernel_size) == 1 else 0.4, "residual")
+        yield from argument(case, path, "stride", stride, 0.2 if max(layer.kernel_size) == 1 else 0.4, code)
     if all(o < t for o, t in zip(ours, theirs, strict=True)) and max(layer.stride) > 1:
-        yield from argument(case, path, "stride", (1,) * len(ours), 0.3, "residual")
+        yield from argument(case, path, "stride", (1,) * len(ours), 0.3, code)
 
 
-def _width(case: Case, own: list[int], mine: tuple[int, ...], other: tuple[int, ...]) -> Iterator[Edit]:
+def _width(case: Case, own: list[int], mine: tuple[int, ...], other: tuple[int, ...], code: str) -> Iterator[Edit]:
     """The width of the nearest layer of a branch that sets it."""
     kinds = {"conv": ("out_channels", 1), "linear": ("out_features", -1), "embedding": ("embedding_dim", -1)}
     for n in own:
@@ -107,11 +113,9 @@ def _width(case: Case, own: list[int], mine: tuple[int, ...], other: tuple[int, 
         rank = len(call.output) if isinstance(call.output, tuple) else 0
         if rank == len(mine) and mine[axis] != other[axis] and getattr(layer, name, None) == mine[axis]:
             groups = getattr(layer, "groups", 1)
-            joined = case.call.op in JOINS
+            cost = 0.8 if case.call.op in JOINS else 0.25
             if other[axis] % groups == 0:
-                yield from argument(
-                    case, call.module, name, other[axis], 0.8 if joined else 0.25, "" if joined else "residual"
-                )
+                yield from argument(case, call.module, name, other[axis], cost, code)
         return
 
 
@@ -299,7 +303,7 @@ def _position(case: Case) -> Iterator[Edit]:
         axes = [n for n in range(len(mine)) if mine[n] not in (1, theirs[n + shift])]
         if len(axes) != 1:
             continue
-        yield from other_sizes(case, known_only=True)
+        yield from _other_side(case, mine[axes[0]], theirs[axes[0] + shift])
         yield from _fewer(case, place, axes[0], axes[0] + shift, mine, theirs)
         yield _longer(case, path, axes[0], mine, theirs[axes[0] + shift])
         yield from _shorter(case, mine[axes[0]], theirs[axes[0] + shift])
@@ -319,18 +323,36 @@ def _fewer(
     )  # fmt: skip
 
 
+def _other_side(case: Case, rows: int, came: int) -> Iterator[Edit]:
+    """Pictures of the side for which a table of patches was made, with or without a class token."""
+    first = case.setup.first()
+    if first is None or first[1].dim() != 4:
+        return
+    place, value = first
+    for token in (0, 1):
+        side, now = square(rows - token), square(came - token)
+        if side and now and value.shape[-1] * side % now == 0:
+            axes = dict.fromkeys((2, 3), value.shape[-1] * side // now)
+            cost = 0.0 if axes[2] in WRITTEN_FOR else 0.5
+            call = f"the size that the positions were made for, {axes[2]} x {axes[2]}"
+            yield input_edit(case, place, "size", call, partial(resized, axes=axes), cost, "broadcast")
+
+
 def _longer(case: Case, path: str, axis: int, mine: tuple[int, ...], size: int) -> Edit:
     owner, _, name = path.rpartition(".")
     new = tuple(size if n == axis else s for n, s in enumerate(mine))
+    line, change = assigned_number(case.setup.model, owner, name, mine[axis], size, case.setup.sources)
 
     def apply(setup: Setup) -> None:
+        setup.sources.note(change)
         module = setup.model.get_submodule(owner)
         old = getattr(module, name)
         fresh = old.new_zeros(new)
         setattr(module, name, nn.Parameter(fresh) if isinstance(old, nn.Parameter) else fresh)
 
-    text = f"Where {path} is made, change its shape from {mine} to {new}: one row for each of {size} positions."
-    return Edit("argument", owner, name, mine, new, text, apply, 0.3, "broadcast")
+    where = f"In {line}, where {path} is made" if line else f"Where {path} is made"
+    text = f"{where}, change its shape from {mine} to {new}: one row for each of {size} positions."
+    return Edit("argument", owner, name, mine, new, text, apply, 0.3, "broadcast", line)
 
 
 def _shorter(case: Case, mine: int, theirs: int) -> Iterator[Edit]:

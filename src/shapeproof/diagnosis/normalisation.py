@@ -12,7 +12,7 @@ from shapeproof.diagnosis.case import Case
 from shapeproof.diagnosis.edits import Edit, Setup, put, resized
 from shapeproof.diagnosis.inputs import unsqueezed
 from shapeproof.diagnosis.place import made
-from shapeproof.diagnosis.propose import argument, around, input_edit
+from shapeproof.diagnosis.propose import argument, around, input_edit, wrap
 from shapeproof.diagnosis.rebuild import BATCH_NORMS, arguments
 from shapeproof.diagnosis.source import instead
 from shapeproof.diagnosis.width import upstream_width
@@ -105,12 +105,17 @@ def _other_rank(case: Case, layer: Any, entering: tuple[int, ...]) -> Iterator[E
                 if k in ("num_features", "eps", "momentum", "affine", "track_running_stats")
             }
             put(setup, case.path or "", fresh(**kept).train(old.training))
-            setup.sources.change(*([change] if change else []))
+            setup.sources.note(change)
 
         where = f"In {at.line}, write" if at else "Write"
         text = f"{where} nn.{wanted} instead of nn.{kind} for {case.path}: what comes has {len(entering)} dimensions."
         yield Edit(
             "argument", case.path, "class", kind, wanted, text, apply, 0.2, "num-features", at.line if at else ""
+        )
+    if len(entering) == 1:
+        words = "give the row its batch"
+        yield from wrap(
+            case, 0, "{}.unsqueeze(0)", words, lambda x: x.unsqueeze(0), 0.5, "lost-batch", "x.unsqueeze(0)"
         )
     place = next((p for p, value in case.inputs() if tuple(value.shape) == entering), None)
     if place is not None:

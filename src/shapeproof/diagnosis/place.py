@@ -25,8 +25,9 @@ from shapeproof.diagnosis.reading import (
     value_of,
 )
 from shapeproof.diagnosis.rebuild import names, torch_class
-from shapeproof.diagnosis.source import Change, Sources, parsed
+from shapeproof.diagnosis.source import Change, Sources, instead, parsed
 
+_LOOPS = (ast.For, ast.While, ast.ListComp, ast.GeneratorExp)
 _CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "OrderedDict")
 
 
@@ -232,14 +233,13 @@ def _followed(model: Any, number: Number, old: Any, sources: Sources) -> Number:
 
 def _outer(model: Any, at: Number, old: Any, sources: Sources) -> Number | None:
     function, node = at.made.function, at.node
-    if function is None or not isinstance(node, ast.Name):
+    if function is None or not isinstance(node, ast.Name) or uses(function, node.id) > 1:
         return None
     keywords = [arg.arg for arg in function.args.kwonlyargs]
     if node.id not in parameters(function) + keywords:
         return None
     order = [name for name in parameters(function) if name != "self"]
-    upper = at.made.outer
-    path = at.path
+    upper, path = at.made.outer, at.path
     if upper is None and at.made.owner:
         upper, path = made(model, at.made.owner, sources), at.made.owner
     if upper is not None:
@@ -252,12 +252,77 @@ def _outer(model: Any, at: Number, old: Any, sources: Sources) -> Number | None:
     return None
 
 
-def rewriting(at: Number, old: Any, new: Any, sources: Sources) -> Change | None:
-    """The change of the source that writes another value; ``None`` where the place is not plain."""
+def rewriting(model: Any, at: Number, old: Any, new: Any, sources: Sources) -> Change | None:
+    """The change of the source that writes another value; ``None`` where the place is not plain.
+
+    A place is plain where it makes this one layer: not in a loop, nor in a class or helper that makes several.
+    """
+    if not _once(model, at):
+        return None
     if at.node is None:
         return added(at.made.file, at.call, sources.text(at.made.file), at.name, new) if at.call else None
     value = value_of(at.node, at.made.known)
-    parameter = isinstance(at.node, ast.Name) and at.made.function and at.node.id in parameters(at.made.function)
-    if parameter or isinstance(at.node, ast.Starred) or (value is not UNKNOWN and not same(value, old)):
+    if isinstance(at.node, ast.Starred) or (value is not UNKNOWN and not same(value, old)):
         return None
+    plain_name = isinstance(at.node, (ast.Name, ast.Attribute)) and type(old) is int and type(new) is int
+    if plain_name and old > 0 and new % old == 0:
+        return instead(at.made.file, at.node, f"{ast.unparse(at.node)} * {new // old}")
     return replaced(at.made.file, at.node, new)
+
+
+def _once(model: Any, at: Number) -> bool:
+    function = at.made.function
+    if at.call is None or function is None:
+        return True
+    if any(isinstance(loop, _LOOPS) and at.call in ast.walk(loop) for loop in ast.walk(function)):
+        return False
+    if at.made.outer is not None:  # a helper: its text is that of every call of it
+        return False
+    kind = type(model.get_submodule(at.made.owner)) if at.made.owner is not None else None
+    return kind is None or sum(type(module) is kind for module in model.modules()) == 1
+
+
+def uses(function: ast.FunctionDef, name: str) -> int:
+    """How often a function reads one of its parameters."""
+    return sum(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load) for n in ast.walk(function))
+
+
+def _init(model: Any, path: str, sources: Sources) -> tuple[str, ast.FunctionDef, dict[str, Any]] | None:
+    for file, tree, known in classes(model.get_submodule(path), sources):
+        for node in tree.body:  # type: ignore[attr-defined]  # a class
+            if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+                return file, node, known
+    return None
+
+
+def parameter(model: Any, path: str, name: str, old: Any, new: Any, sources: Sources) -> tuple[str, Change | None]:
+    """Where the user's own module is given a constructor argument: its line, and the change to another value."""
+    found = _init(model, path, sources)
+    if found is None:
+        return "", None
+    file, function, known = found
+    outer = made(model, path, sources) if path else None
+    order = [other for other in parameters(function) if other != "self"]
+    node = given(outer.call, order).get(name) if outer else default_of(function, name)
+    here = outer.file if outer else file
+    if node is None or not same(value_of(node, outer.known if outer else known), old):
+        return (outer.line if outer else f"{file}:{function.lineno}"), None
+    return f"{here}:{node.lineno}", replaced(here, node, new)
+
+
+def assigned_number(
+    model: Any, path: str, name: str, old: int, new: int, sources: Sources
+) -> tuple[str, Change | None]:
+    """Where an attribute is made: its line, and the change of the one number in it that is ``old``."""
+    for file, tree, known in classes(model.get_submodule(path), sources):
+        for _, value in _assigned(tree, name):
+            found = [
+                part
+                for call in ast.walk(value)
+                if isinstance(call, ast.Call)
+                for part in call.args
+                if not isinstance(part, ast.Call) and value_of(part, known) == old
+            ]
+            change = replaced(file, found[0], new) if len(found) == 1 else None
+            return f"{file}:{value.lineno}", change  # type: ignore[attr-defined]  # an expression
+    return "", None

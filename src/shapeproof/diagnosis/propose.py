@@ -17,6 +17,7 @@ from shapeproof.diagnosis.edits import (
     before_module,
     input_changed,
     module_changed,
+    noted,
     put,
     source_changed,
     together,
@@ -24,7 +25,7 @@ from shapeproof.diagnosis.edits import (
 from shapeproof.diagnosis.place import Number, number, rewriting
 from shapeproof.diagnosis.reading import UNKNOWN, given, value_of
 from shapeproof.diagnosis.rebuild import arguments
-from shapeproof.diagnosis.source import Spot, instead, node_at, written
+from shapeproof.diagnosis.source import Change, Spot, instead, node_at, written
 from shapeproof.rules.registry import show
 
 
@@ -42,13 +43,18 @@ def argument(
         return []
     changes = {attribute: new, **(besides or {})}
     at = number(model, path, attribute, old, case.setup.sources)
-    change = rewriting(at, old, new, case.setup.sources) if at and not besides else None
-    apply = together(module_changed(path, changes), source_changed(None, change) if change else None)
+    written_new = [_rewriting(case, path, name, getattr(module, name, None), value) for name, value in changes.items()]
+    apply = together(module_changed(path, changes), noted(*written_new))
     more = "".join(f" and {name} to {value}" for name, value in (besides or {}).items())
     text = f"{_where(at)}change {_named(case, path, attribute, at)} from {_short(old)} to {_short(new)}{more}."
     text = text if at else text[0].upper() + text[1:]
     edits = [Edit("argument", path, attribute, old, new, text, apply, cost, code, at.line if at else "")]
     return edits + _at_the_owner(case, at, path, old, new, cost + 0.2, code)
+
+
+def _rewriting(case: Case, path: str, name: str, old: Any, new: Any) -> Change | None:
+    at = number(case.setup.model, path, name, old, case.setup.sources)
+    return rewriting(case.setup.model, at, old, new, case.setup.sources) if at else None
 
 
 def _where(at: Number | None) -> str:
@@ -80,12 +86,12 @@ def _at_the_owner(case: Case, at: Number | None, path: str, old: Any, new: Any, 
     if not order or UNKNOWN in passed.values() or passed.get(at.name) != old:
         return []
     owner = model.get_submodule(at.path)
-    change = rewriting(at, old, new, case.setup.sources)
+    change = rewriting(model, at, old, new, case.setup.sources)
 
     def apply(setup: Setup) -> None:
         made = type(owner)(**{**passed, at.name: new})
         put(setup, at.path, made.train(owner.training))
-        setup.sources.change(*([change] if change else []))
+        setup.sources.note(change)
 
     text = f"In {at.line}, change {at.name} of {at.path} ({type(owner).__name__}) from {old} to {new}."
     return [Edit("argument", at.path, at.name, old, new, text, apply, cost, code, at.line)]

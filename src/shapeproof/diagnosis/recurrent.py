@@ -30,7 +30,7 @@ def find(case: Case) -> Iterator[Edit]:
     value, state = case.layer_local("input"), case.layer_local("hx")
     if not isinstance(value, Tensor):
         return
-    shape = tuple(value.shape)
+    shape = _shape(case, layer, value)
     if value.dim() not in (2, 3):
         yield from _other_rank(case, layer, shape)
     elif shape[-1] != layer.input_size:
@@ -39,12 +39,20 @@ def find(case: Case) -> Iterator[Edit]:
         yield from _states(case, layer, value, state)
 
 
+def _shape(case: Case, layer: nn.RNNBase, value: Tensor) -> tuple[int, ...]:
+    """The input's shape as it was passed: the layer itself gives one sequence alone a batch."""
+    shape = list(value.shape)
+    if case.layer_local("is_batched") is False and len(shape) == 3:
+        del shape[0 if layer.batch_first else 1]
+    return tuple(shape)
+
+
 def terms(case: Case) -> tuple[str, str, str] | None:
     """Code, what the layer expects and what came, in its own terms."""
     layer, value = case.owner, case.layer_local("input")
     if not isinstance(layer, (nn.RNNBase, nn.RNNCellBase)) or not isinstance(value, Tensor):
         return None
-    shape = tuple(value.shape)
+    shape = _shape(case, layer, value) if isinstance(layer, nn.RNNBase) else tuple(value.shape)
     if value.dim() not in ((2, 3) if isinstance(layer, nn.RNNBase) else (1, 2)):
         return "rank", f"{_layout(layer)}", f"{value.dim()} dimensions: {shape}"
     if shape[-1] != layer.input_size:

@@ -13,9 +13,8 @@ from shapeproof.capture.trace import Call
 from shapeproof.diagnosis.case import MOVES, RESHAPES, Case, feds, sizes
 from shapeproof.diagnosis.edits import Edit, Setup
 from shapeproof.diagnosis.inputs import other_sizes, square, unsqueezed
-from shapeproof.diagnosis.place import made
+from shapeproof.diagnosis.place import parameter
 from shapeproof.diagnosis.propose import argument, call_node, expression, input_edit
-from shapeproof.diagnosis.reading import given, replaced
 from shapeproof.diagnosis.source import parsed, statement_of, written
 from shapeproof.diagnosis.width import upstream_width
 
@@ -25,6 +24,7 @@ FLATTEN = "torch.flatten(x, 1)"
 def find(case: Case) -> Iterator[Edit]:
     """Edits for a rearrangement that the elements do not allow."""
     yield from thrown_away(case)
+    yield from lost_batch(case, ops=frozenset(["squeeze"]))
     op = case.call.op
     if op in ("view", "reshape") and case.code == "view-stride":
         yield from _reshape_instead(case)
@@ -143,7 +143,7 @@ def _heads(case: Case, wanted: tuple[int, ...], entering: tuple[int, ...]) -> It
     holder = case.names.get("self") if isinstance(case.names.get("self"), nn.Module) else model.get_submodule(path)
     path = case.paths.get(id(holder), path)
     for name, heads in vars(holder).items():
-        if type(heads) is not int or heads not in wanted or heads < 2 or not width % heads:
+        if type(heads) is not int or heads != wanted[-2] or heads < 2 or not width % heads:
             continue
         near = min((h for h in range(1, width + 1) if width % h == 0), key=lambda h: (abs(h - heads), h))
         yield _attribute(case, path, holder, name, near, width)
@@ -153,26 +153,37 @@ def _attribute(case: Case, path: str, holder: Any, name: str, new: int, width: i
     """Another value of an attribute of the user's own module, and of the width of a head that follows from it."""
     old = getattr(holder, name)
     follow = {n: width // new for n, v in vars(holder).items() if type(v) is int and v == width // old and n != name}
-    at = made(case.setup.model, path, case.setup.sources) if path else None
-    code = getattr(type(holder).__init__, "__code__", None)
-    order = list(code.co_varnames[1 : code.co_argcount]) if code else []
-    node = given(at.call, order).get(name) if at else None
-    change = replaced(at.file, node, new) if at and node is not None else None
+    line, change = parameter(case.setup.model, path, name, old, new, case.setup.sources)
 
     def apply(setup: Setup) -> None:
         module = setup.model.get_submodule(path)
         for key, value in {name: new, **follow}.items():
             setattr(module, key, value)
-        setup.sources.change(*([change] if change else []))
+        setup.sources.note(change)
 
-    where = f"In {at.line}, change" if at else "Change"
+    where = f"In {line}, change" if line else "Change"
     text = (
         f"{where} {name} of {path or 'the model'} ({type(holder).__name__}) from {old} to {new}, which divides {width}."
     )
-    return Edit("argument", path, name, old, new, text, apply, 0.2, "heads", at.line if at else "")
+    return Edit("argument", path, name, old, new, text, apply, 0.2, "heads", line)
 
 
-def keeping_the_batch(case: Case, call: Call, cost: float) -> Iterator[Edit]:
+def lost_batch(case: Case, code: str = "lost-batch", ops: frozenset[str] = RESHAPES | {"squeeze"}) -> Iterator[Edit]:
+    """A view, flatten or squeeze before the failed call that took the batch with it."""
+    batch = case.batch
+    for fed in case.fed[:1] if code != "concat" else case.fed[:2]:
+        for call in case.upstream(fed):
+            before = feds(call)
+            if not before or not isinstance(call.output, tuple) or call.op == "linear":
+                continue
+            came = sizes(before[0])
+            now = tuple(map(int, call.output)) if all(isinstance(s, int) for s in call.output) else ()
+            if len(came) > 1 and came[0] == batch and now[:1] != (batch,) and call.op in ops:
+                yield from _keeping_the_batch(case, call, code)
+                return
+
+
+def _keeping_the_batch(case: Case, call: Call, code: str) -> Iterator[Edit]:
     """The call that took the batch with it, written so that it keeps it."""
     node, before = call_node(case, call.spot), sizes(feds(call)[0])
     if isinstance(node, ast.Call) and call.spot is not None:
@@ -180,27 +191,26 @@ def keeping_the_batch(case: Case, call: Call, cost: float) -> Iterator[Edit]:
         owner = case.setup.model.get_submodule(call.module) if isinstance(case.setup.model, nn.Module) else None
         if not isinstance(owner, nn.Flatten) and target is not None:
             name = written(target, case.setup.sources.text(call.spot[0].co_filename))
-            new = _kept(call.op, name, before)
+            new = _kept(call.op, node, target, name, before)
             words = "keep the batch as its own dimension"
             yield expression(
-                case, call.spot, node, new, words, "call", new, cost, "lost-batch", call.op, call.module
+                case, call.spot, node, new, words, "call", new, 0.0, code, call.op, call.module
             )  # fmt: skip
             return
     if isinstance(case.setup.model, nn.Module):
         owner = case.setup.model.get_submodule(call.module)
         if isinstance(owner, nn.Flatten):
-            yield from argument(case, call.module, "start_dim", 1, cost, "lost-batch")
+            yield from argument(case, call.module, "start_dim", 1, 0.0, code)
 
 
-def _kept(op: str, name: str, before: tuple[int, ...]) -> str:
+def _kept(op: str, node: ast.Call, target: Any, name: str, before: tuple[int, ...]) -> str:
     if op == "squeeze":
         ones = [axis - len(before) for axis in range(1, len(before)) if before[axis] == 1]
         return f"{name}.squeeze({ones[0] if len(ones) == 1 else tuple(ones)})" if ones else name
-    return (
-        f"torch.flatten({name}, 1)"
-        if op == "flatten" and name.isidentifier()
-        else f"{name}.reshape({name}.size(0), -1)"
-    )
+    if op == "flatten" and node.args[:1] == [target]:
+        return f"torch.flatten({name}, 1)"
+    plain = isinstance(target, ast.Name) and op != "flatten"
+    return f"{name}.reshape({name}.size(0), -1)" if plain else f"{name}.flatten(1)"
 
 
 def _dims(case: Case) -> Iterator[Edit]:

@@ -36,15 +36,23 @@ class Sources:
 
     texts: dict[str, str] = field(default_factory=dict)
     touched: dict[FunctionType, tuple[str, int]] = field(default_factory=dict)
+    incomplete: bool = False  # an edit was made whose place in the source is not plain
     added: list[tuple[str, int, str]] = field(default_factory=list)  # whole lines, put in when the patch is made
 
     def copied(self) -> Sources:
         """A copy whose edits are its own."""
-        return Sources(dict(self.texts), dict(self.touched), list(self.added))
+        return Sources(dict(self.texts), dict(self.touched), self.incomplete, list(self.added))
 
     def text(self, file: str) -> str:
         """A file as edited so far; ``""`` where its source is not to be had."""
         return self.texts.get(file) or "".join(linecache.getlines(file))
+
+    def note(self, change: Change | None) -> None:
+        """Make the change that an edit of the model stands for; without one, no patch can be made any more."""
+        if change is None:
+            self.incomplete = True
+        else:
+            self.change(change)
 
     def change(self, *changes: Change) -> None:
         """Edit files; several changes of one call must not overlap."""
@@ -87,7 +95,12 @@ class Sources:
                 function.__code__ = code
 
     def patch(self) -> str:
-        """The edits as a unified diff; files are named from the current folder where they lie in it."""
+        """The edits as a unified diff, with files named from the current folder where they lie in it.
+
+        Empty where the place of an edit is not plain.
+        """
+        if self.incomplete:
+            return ""
         parts = []
         for file in dict.fromkeys((*self.texts, *(file for file, *_ in self.added))):
             old, new, name = "".join(linecache.getlines(file)), self._whole(file), shown(file)

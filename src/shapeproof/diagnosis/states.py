@@ -61,15 +61,13 @@ def _new_sizes(
 
 
 def _size_text(case: Case, axis: int, need: int, spot: Any) -> str:
-    """A size as a person writes it: the batch from the tensor, the rest as numbers."""
-    if axis != 1 or case.user is None:
-        return str(need)
-    place = 0 if getattr(case.owner, "batch_first", True) else 1
-    same_frame = case.user[0].f_code is spot[0]
-    value = case.layer_local("input")
-    if same_frame and isinstance(value, Tensor):
-        for name in spot[0].co_varnames[: spot[0].co_argcount]:
-            held = case.user[0].f_locals.get(name)
-            if isinstance(held, Tensor) and held.dim() > place and held.shape[place] == need:
-                return f"{name}.size({place})"
+    """A size as a person writes it: a name that has it in that function, the batch of a tensor, or the number."""
+    held = next((frame.f_locals for frame, _ in case.frames if frame.f_code is spot[0]), {})
+    for name, value in held.items():
+        if type(value) is int and value == need:
+            return name
+    given = spot[0].co_varnames[: spot[0].co_argcount]
+    for name, value in held.items():
+        if name in given and isinstance(value, Tensor) and axis and need in value.shape[:2]:
+            return f"{name}.size({list(value.shape).index(need)})"
     return str(need)

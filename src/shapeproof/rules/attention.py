@@ -62,6 +62,22 @@ def _attended(query: Operand, key: Operand, value: Operand, shape: tuple[int, ..
     return Derived(shape, "(*, L, E), (*, S, E), (*, S, Ev) -> (*, L, Ev)", line, macs)
 
 
+def _check_masks(query: Operand, key: Operand, heads: int, named: dict[str, Any]) -> None:
+    """``key_padding_mask`` is ``(N, S)``; ``attn_mask`` is ``(L, S)``, or one for each head, ``(N * heads, L, S)``."""
+    length, source, batch = query.shape[0], key.shape[0], query.shape[1:-1]
+    for name, wanted in (("key_padding_mask", (*batch, source)), ("attn_mask", (length, source))):
+        mask = named.get(name)
+        if not isinstance(mask, Operand):
+            continue
+        if name == "attn_mask" and len(mask.shape) == 3:
+            wanted = ((batch[0] if batch else 1) * heads, *wanted)
+        words = f"{name} of {show(wanted)}"
+        if len(mask.shape) != len(wanted):
+            raise Violation("attention-mask", words, show(mask.shape))
+        for have, want in zip(mask.shape, wanted, strict=True):
+            require("==", have, want, "attention-mask", words, show(mask.shape))
+
+
 @rule("multi_head_attention_forward", page="torch.nn.MultiheadAttention")
 def multi_head_attention_forward(
     query: Operand, key: Operand, value: Operand, embed_dim_to_check: int, num_heads: int, in_proj_weight: Any,
@@ -78,6 +94,7 @@ def multi_head_attention_forward(
     require_rank(key, (len(query.shape),), "rank", "S,N,E")
     require("==", value.shape[0], key.shape[0], "matmul", "as many values as keys", show(value.shape))
     batch = query.shape[1:-1]
+    _check_masks(query, key, num_heads, named)
     source = key.shape[0] + (bias_k is not None) + bool(add_zero_attn)
     length = query.shape[0]
     rows = product(batch)
