@@ -42,6 +42,52 @@ def test_repeat_gives_the_same_bits(trained, tmp_path):
     assert (tmp_path / "again" / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
 
 
+def test_repeat_refuses_what_is_not_the_same_and_tells_what_may_differ(trained, tmp_path, capsys):
+    import shutil
+
+    import shapeproof as sp
+    from training_data import small, stripes
+
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+    record = json.loads((copy / "run.json").read_text())
+    record["machine"]["processor"] = "another one"
+    (copy / "run.json").write_text(json.dumps(record))
+    again = sp.repeat(copy, output=tmp_path / "again")
+    assert any("processor was another one in the run to repeat" in note for note in again.record["notes"])
+    record["data"]["sha256"] = "0" * 64
+    (copy / "run.json").write_text(json.dumps(record))
+    assert status("train", "--repeat", copy, "--output", tmp_path / "b") == 2
+    assert "another content of digits" in capsys.readouterr().err
+    sp.train(small(0), stripes(), "reference", output=tmp_path / "own", threads=1)
+    assert status("train", "--repeat", tmp_path / "own", "--output", tmp_path / "c") == 2
+    assert "no record holds its first weights" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+
+
+def test_repeat_refuses_a_network_whose_file_has_changed(tmp_path, capsys):
+    file = tmp_path / "net.py"
+    file.write_text(NETWORKS)
+    assert status("train", f"{file}:Flat", *TINY, "--output", tmp_path / "run") == 0
+    file.write_text(NETWORKS + "# changed")
+    assert status("train", "--repeat", tmp_path / "run", "--output", tmp_path / "again") == 2
+    assert "has changed since" in capsys.readouterr().err
+
+
+def test_every_field_of_a_recipe_is_an_option(capsys):
+    from shapeproof.cli.recipe import FIELDS, described
+
+    words = ["--betas", "0.5", "0.6", "--flip", "--no-normalise", "--optimizer", "adamw", "--margin", "1"]
+    assert status("train", "--show-recipe", *words) == 0
+    told = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert told["betas"] == "(0.5, 0.6)"
+    assert (told["flip"], told["normalise"], told["optimiser"], told["margin"]) == ("True", "False", "adamw", "1")
+    assert all(described().values())
+    assert status("train", "--help") == 0
+    out = capsys.readouterr().out
+    assert all(f"--{field.name.replace('_', '-')}" in out for field in FIELDS)
+
+
 def test_reference_prints_the_documents_lines(tmp_path, capsys, monkeypatch):
     from shapeproof.training import loop
 
@@ -101,6 +147,8 @@ def test_show_recipe(capsys):
         (["two-stage", "--learning-rate", "nan"], "learning_rate = nan"),
         (["two-stage", "--validation", "1"], "--validation 1"),
         (["two-stage", "--threads", "0"], "--threads 0"),
+        (["two-stage", "--patience", "3"], "add --validation"),
+        (["two-stage", "--optimiser", "sgd"], "one of adam, adamw, muon"),
         (["two-stage", "--data", "no-such-set"], "no-such-set"),
         (["--resume", "nowhere"], "not a run directory"),
         (["--repeat", "nowhere", "--epochs", "2"], "leave out --epochs"),

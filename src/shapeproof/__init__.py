@@ -34,6 +34,7 @@ _EXPORTS = {
     "unload_ipython_extension": "shapeproof.postmortem.notebook",
     "train": "shapeproof.training.train",
     "resume": "shapeproof.training.train",
+    "repeat": "shapeproof.training.train",
     "Run": "shapeproof.training.run",
     "load_run": "shapeproof.training.run",
     "Recipe": "shapeproof.training.recipes",

@@ -38,7 +38,13 @@ def reading_options(command: Command) -> Command:
             type=click.Choice(["stop", "skip"]),
             help="What a picture that cannot be read does.  [default: stop]",
         ),
-        click.option("--colour", type=click.Choice(["grey", "rgb"]), help="Bring all pictures to 1 or 3 channels."),
+        click.option(
+            "--colour",
+            "--color",
+            "colour",
+            type=click.Choice(["grey", "rgb"]),
+            help="Bring all pictures to 1 or 3 channels.",
+        ),
         click.option(
             "--image-size", type=Size(), metavar="ROWSxCOLUMNS", help="Bring all pictures to one size, such as 28x28."
         ),

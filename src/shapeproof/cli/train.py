@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shapeproof.cli.reading import READING, reading_options, without_nothing
+from shapeproof.cli.recipe import FIELDS, RecipeCommand, recipe_options
 
 if TYPE_CHECKING:
     from shapeproof.training.recipes import Recipe
@@ -41,7 +42,7 @@ class Options:
     show_recipe: bool
 
 
-@click.command("train")
+@click.command("train", cls=RecipeCommand)
 @click.argument("model", required=False)
 @click.option(
     "--data", default="auto", show_default=True, metavar="NAME|DIR", help="mnist, digits, a directory, or auto."
@@ -49,13 +50,6 @@ class Options:
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where data sets lie.")
 @reading_options
 @click.option("--recipe", default="fast", show_default=True, help="reference, fast, best, or a TOML file.")
-@click.option("--epochs", type=float, help="Passes over the training pictures; fractions are allowed.")
-@click.option("--learning-rate", type=float, help="Peak rate of Adam or AdamW.")
-@click.option("--batch-size", type=int, help="Pictures a step, over all processes.")
-@click.option("--weight-decay", type=float)
-@click.option("--label-smoothing", type=float)
-@click.option("--average", type=float, metavar="DECAY", help="Hand over a running mean of the weights.")
-@click.option("--patience", type=int, help="Stop after so many epochs without a better validation accuracy.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A constructor argument of the model.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="The run directory to make; else a new one under runs.")
@@ -71,11 +65,11 @@ class Options:
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard's files into the run directory too.")
 @click.option("--quiet", is_flag=True, help="Say only what must not be missed.")
 @click.option("--show-recipe", is_flag=True, help="Print the recipe with all changes, and stop.")
+@recipe_options
 @click.pass_context
 def command(context: click.Context, /, **given: Any) -> int:
     """Train MODEL (two-stage, four-stage, FILE.py:NAME or PACKAGE.MODULE:NAME; four-stage if left out)."""
-    names = ("epochs", "learning_rate", "batch_size", "weight_decay", "label_smoothing", "average", "patience")
-    changes = {name: given.pop(name) for name in names}
+    changes = {field.name: given.pop(field.name) for field in FIELDS}
     reading = {name: given.pop(name) for name in READING}
     options = Options(changes=without_nothing(changes), reading=without_nothing(reading), **given)
     _check(context, options)
@@ -128,8 +122,7 @@ def _trained(options: Options) -> Run:
     from shapeproof.models.target import settings_of
     from shapeproof.training import kernels
     from shapeproof.training.progress import Screen
-    from shapeproof.training.run import read_record
-    from shapeproof.training.train import resume, train
+    from shapeproof.training.train import repeat, resume, train
 
     kernels.leave_compiler_unloaded()
     screen = Screen(quiet=options.quiet)
@@ -137,11 +130,7 @@ def _trained(options: Options) -> Run:
         return resume(options.resume, data_root=options.data_root, screen=screen)
     common: dict[str, Any] = {"output": options.output, "overwrite": options.overwrite, "data_root": options.data_root}
     if options.repeat is not None:
-        from shapeproof.training.recipes import from_dict
-
-        record = read_record(options.repeat)
-        asked = {**record["asked"], "threads": record["machine"]["threads"]}
-        return train(asked.pop("target"), recipe=from_dict(record["recipe"]), screen=screen, **asked, **common)
+        return repeat(options.repeat, screen=screen, **common)
     return train(
         options.model or "four-stage",
         options.data,

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 import shapeproof
+from shapeproof.errors import UsageError
 from shapeproof.training.batches import held_back
 from shapeproof.training.kernels import processor_name
 from shapeproof.training.preparation import Preparation
@@ -39,6 +40,7 @@ class Asked:
         device: ``"cpu"``, ``"cuda"``, ``"mps"``; ``None`` to take the best there is.
         checkpoint_seconds: Seconds between checkpoints, at least 0.
         tensorboard: Whether to write TensorBoard's files too.
+        given: Whether the network was a module of the caller's own, and not made from ``target`` and ``seed``.
         reading: How the data set is read, as :class:`~shapeproof.data.reading.Reading` writes itself.
     """
 
@@ -51,6 +53,7 @@ class Asked:
     device: str | None = None
     checkpoint_seconds: float = 30.0
     tensorboard: bool = False
+    given: bool = False
     reading: dict[str, Any] = field(default_factory=dict)
 
 
@@ -80,7 +83,7 @@ def begun(
             "settings": asked.settings,
             "class": type(model).__name__,
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "source_sha256": _source_digest(asked.target),
+            "source_sha256": source_digest(asked.target),
         },
         "data": {
             "asked": asked.data,
@@ -128,7 +131,30 @@ def machine(device: torch.device, threads: Choice, world: int, bfloat16: bool, k
     }
 
 
-def _source_digest(target: str) -> str | None:
+def source_digest(target: str) -> str | None:
     """SHA-256 of the user's own file, where the target names one."""
     path = Path(target.rpartition(":")[0])
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.suffix == ".py" and path.is_file() else None
+
+
+def same_source(target: str, record: dict[str, Any], path: Path) -> None:
+    """Refuse a network whose file is no longer what it was when the run at ``path`` was recorded."""
+    then = record["model"].get("source_sha256")
+    if then is not None and source_digest(target) not in (None, then):
+        raise UsageError(f"{target} has changed since {path} was trained: its file has another content")
+
+
+def same_data(found: DataSet, record: dict[str, Any]) -> None:
+    """Refuse data of another content than that of a recorded run."""
+    if found.checksum != record["data"]["sha256"]:
+        raise UsageError(
+            f"the run to repeat was trained on another content of {record['data']['name']}; find it with --data-root"
+        )
+
+
+def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What may change the bits of a repetition, in words."""
+    pairs = [(name, then["versions"].get(name), value) for name, value in now["versions"].items()]
+    kept = ("processor", "threads", "processes", "arithmetic", "device")
+    pairs += [(name, then["machine"].get(name), now["machine"][name]) for name in kept]
+    return [f"{name} was {old} in the run to repeat, and is {new}" for name, old, new in pairs if old != new]

@@ -160,6 +160,13 @@ class Session:
         if self.record["machine"]["freed_memory_kept"]:
             self.screen.note("freed memory is kept for the next step instead of being handed back to the system")
 
+    def tell(self, notes: list[str]) -> None:
+        """Show further notes, and keep them in the record."""
+        self.record["notes"] = [*self.record["notes"], *notes]
+        if self.world.leads:
+            for note in notes:
+                self.screen.note(note)
+
     def _listen(self, event: Event) -> None:
         append_line(self.path / METRICS, event.to_dict())
         self.screen(event)

@@ -17,6 +17,7 @@ from shapeproof.data.reading import Reading
 from shapeproof.errors import UsageError
 from shapeproof.models import target as targets
 from shapeproof.training import checkpoint, kernels, recipes, session
+from shapeproof.training import record as records
 from shapeproof.training.distributed import World, joined
 from shapeproof.training.fit import fitted
 from shapeproof.training.preparation import Preparation
@@ -73,11 +74,14 @@ def train(
     chosen = recipes.find(recipe)
     screen = more.pop("screen", None) or Screen(quiet=quiet)
     root, overwrite = more.pop("data_root", None), more.pop("overwrite", False)
+    repeats = more.pop("repeats", None)
     plain = {"seed": seed, "validation": validation, "threads": threads, "device": device}
-    asked = _asked(model, data, more, checkpoint_seconds=checkpoint_seconds, **plain)
+    asked = _asked(model, data, chosen, more, checkpoint_seconds=checkpoint_seconds, **plain)
     with _alone(asked) as world:
         made = _made(asked) if isinstance(model, str) else model
         found = _loaded(data, root, world, asked)
+        if repeats:
+            records.same_data(found, repeats)
         fit = fitted(made, found, chosen)
         path = Path(output) if output is not None else _default_output(asked, chosen)
         undo = session.new_folder(path, overwrite=overwrite) if world.leads else None
@@ -86,7 +90,10 @@ def train(
             sitting = session.Session(
                 path, made, found, chosen, asked, fit.preparation, world, screen, callback, notes, {}
             )
-            return _sit(sitting, sitting.start())
+            trainer = sitting.start()
+            if repeats:
+                sitting.tell(records.differences(repeats, sitting.record))
+            return _sit(sitting, trainer)
         finally:
             if undo:
                 undo()
@@ -106,19 +113,20 @@ def _noticed(data: DataSet, screen: Screen, world: World) -> list[str]:
     return [data.notice] if data.notice else []
 
 
-def _asked(model: nn.Module | str, data: DataSet | str, more: dict[str, Any], **plain: Any) -> Asked:
+def _asked(model: nn.Module | str, data: DataSet | str, recipe: Recipe, more: dict[str, Any], **plain: Any) -> Asked:
     """What was asked for, checked; takes its part out of ``more``."""
     asked = Asked(
         target=model if isinstance(model, str) else f"{type(model).__module__}:{type(model).__qualname__}",
         settings=dict(more.pop("settings", None) or {}),
         data=data if isinstance(data, str) else data.name,
+        given=not isinstance(model, str),
         tensorboard=more.pop("tensorboard", False),
         reading=_reading(more.pop("reading", None)),
         **plain,
     )
     if more:
         raise TypeError(f"train() got an unexpected argument {next(iter(more))!r}")
-    _check(asked)
+    _check(asked, recipe)
     return asked
 
 
@@ -191,6 +199,41 @@ def resume(
         return _sit(sitting, trainer)
 
 
+def repeat(
+    path: str | Path,
+    *,
+    output: str | Path | None = None,
+    callback: Callback | None = None,
+    quiet: bool = True,
+    **more: Any,
+) -> Run:
+    """Do again what the record of a run says: on the same kind of machine, the same weights bit for bit.
+
+    Args:
+        path: The run directory; only its ``run.json`` is read.
+        output: The run directory to make; by default a new one under ``runs``.
+        callback: As in :func:`train`.
+        quiet: Show nothing.
+        more: ``data_root``, ``overwrite``, ``screen``.
+
+    Returns:
+        The new run; what is different here (versions, processor, arithmetic) is among ``run.record["notes"]``.
+
+    Raises:
+        UsageError: If it is no run directory, the network was a module of the caller's own, or the data or the
+            network's file is no longer what it was.
+    """
+    record = read_record(Path(path))
+    asked = {**record["asked"], "threads": record["machine"]["threads"]}
+    target = asked.pop("target")
+    if asked.pop("given", False):
+        raise UsageError(f"{path} trained a module that its caller had made; no record holds its first weights")
+    records.same_source(target, record, Path(path))
+    recipe = recipes.from_dict(record["recipe"])
+    options: dict[str, Any] = {**asked, **more, "repeats": record}
+    return train(target, recipe=recipe, output=output, callback=callback, quiet=quiet, **options)
+
+
 def _sit(sitting: session.Session, trainer: Any) -> Run:
     """Go through one sitting, with the model's layout and the caller's random state put back at its end."""
     devices = [sitting.world.device] if sitting.world.device.type == "cuda" else []
@@ -204,9 +247,14 @@ def _sit(sitting: session.Session, trainer: Any) -> Run:
     return Run(sitting.path, sitting.record, sitting.model.cpu())
 
 
-def _check(asked: Asked) -> None:
+def _check(asked: Asked, recipe: Recipe) -> None:
     if not 0 <= asked.validation < 1:
         raise UsageError(f"--validation {asked.validation}: give a share from 0 to less than 1, such as 0.1")
+    if recipe.patience and not asked.validation:
+        raise UsageError(
+            f"--patience {recipe.patience} stops by the accuracy on pictures held back, and none are: "
+            "add --validation, such as --validation 0.1"
+        )
     if asked.threads is not None and asked.threads < 1:
         raise UsageError(f"--threads {asked.threads}: give at least 1")
     if not asked.checkpoint_seconds >= 0:
