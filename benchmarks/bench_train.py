@@ -1,6 +1,7 @@
 """Training speed on real MNIST, side by side in one go: the document's script as its author would run it, and ours.
 
     make bench-train
+    python benchmarks/bench_train.py --document-epochs 1 --schedules 0.1 0.3    # a shortened one, to try it
 
 Prints pictures a second, time to 98, 99, 99.4 and 99.5 % test accuracy with and without process start and data
 loading, the ratios, and the machine's measured matrix-multiplication peak with how near we come. shapeproof's rate
@@ -49,9 +50,9 @@ class Point:
     how: str = ""
 
 
-def document(folder: Path) -> tuple[list[Point], float]:
+def document(folder: Path, epochs: int) -> tuple[list[Point], float]:
     """Run the document's script; returns its points and its pictures a second."""
-    command = [sys.executable, str(HERE / "document_script.py"), str(folder)]
+    command = [sys.executable, str(HERE / "document_script.py"), str(folder), str(epochs)]
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     lines = [json.loads(line) for line in out.splitlines()]
     points = [Point(line["accuracy"], line["seconds"], line["seconds"] + line["before"]) for line in lines]
@@ -107,6 +108,8 @@ def main() -> None:
     """Measure and print."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--seed", type=int, default=0)
+    words.add_argument("--document-epochs", type=int, default=5, help="As many as the document's by default.")
+    words.add_argument("--schedules", type=float, nargs="+", default=SCHEDULES, help="Ours, in epochs, ascending.")
     asked = words.parse_args()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     data = load("mnist")
@@ -115,10 +118,10 @@ def main() -> None:
     print(f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}, seed {asked.seed}", flush=True)
     dtype = torch.bfloat16 if quick_bfloat16(device) else torch.float32
     peak = gemm_peak(dtype, device)
-    theirs, their_speed = document(Path(data.source))
+    theirs, their_speed = document(Path(data.source), asked.document_epochs)
     mine, speeds = [], []
     with tempfile.TemporaryDirectory() as folder:
-        for epochs in SCHEDULES:
+        for epochs in asked.schedules:
             point, speed = ours(epochs, asked.seed, Path(folder))
             mine.append(point)
             speeds.append(speed)

@@ -4,7 +4,7 @@ torchvision's ``MNIST`` and ``ToTensor`` are written out below, operation for op
 each shape is left out, which is to its advantage. Every 100 steps the clock stops, the test accuracy is taken, and the
 clock goes on.
 
-    python benchmarks/document_script.py FOLDER_WITH_THE_FOUR_FILES
+    python benchmarks/document_script.py FOLDER_WITH_THE_FOUR_FILES [EPOCHS]
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def accuracy(cnn: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> floa
     return hits / len(labels)
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, epochs: int = NUM_EPOCHS) -> None:
     """Train, and print a JSON line for each look at the accuracy."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     train_dataset, test_dataset = Mnist(folder, "train"), Mnist(folder, "t10k")
@@ -77,7 +77,7 @@ def main(folder: Path) -> None:
     optimizer = torch.optim.Adam(cnn.parameters(), lr=LEARNING_RATE)
     images, labels = (test_dataset.data[:, None].float() / 255).to(device), test_dataset.targets.to(device)
     before, stopped, began = time.perf_counter() - STARTED, 0.0, time.perf_counter()
-    for _ in range(NUM_EPOCHS):
+    for _ in range(epochs):
         for i, (x, y) in enumerate(train_loader):
             outputs = cnn(x.to(device))
             loss = loss_func(outputs, y.to(device))
@@ -94,4 +94,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
