@@ -1,6 +1,8 @@
 """Accuracies of a recipe over several seeds: each network, with moved pictures, and all of them together.
 
-    python benchmarks/bench_recipes.py four-stage --recipe fast --seeds 5
+    python benchmarks/bench_recipes.py fast
+    python benchmarks/bench_recipes.py reference --model two-stage --seeds 5
+    python benchmarks/bench_recipes.py best --output runs/best    # interrupted, it goes on where it was
 
 Every figure is of the 10,000 test pictures of real MNIST, which no choice has seen.
 """
@@ -8,6 +10,7 @@ Every figure is of the 10,000 test pictures of real MNIST, which no choice has s
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import tempfile
@@ -29,16 +32,25 @@ def spread(values: list[float]) -> str:
     return f"{statistics.mean(values):.3f} +- {deviation:.3f} %"
 
 
+def trained(model: str, recipe: sp.Recipe, seed: int, path: Path, threads: int | None) -> sp.Run:
+    """The run in ``path``, finished if it was begun there with this recipe, else a new one."""
+    if (path / "run.json").is_file():
+        record = json.loads((path / "run.json").read_text())
+        if record["recipe"] == recipe.to_dict() and record["model"]["target"] == model and record["seed"] == seed:
+            return sp.resume(path)
+    return sp.train(model, "mnist", recipe, seed=seed, output=path, threads=threads, overwrite=True)
+
+
 def main() -> None:
     """Train and report."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("model", nargs="?", default="four-stage")
-    words.add_argument("--recipe", default="fast")
+    words.add_argument("recipe", nargs="?", default="fast")
+    words.add_argument("--model", default="four-stage")
     words.add_argument("--epochs", type=float)
     words.add_argument("--seeds", type=int, default=5)
     words.add_argument("--first-seed", type=int, default=0)
     words.add_argument("--threads", type=int)
-    words.add_argument("--output", type=Path, help="Keep the runs here.")
+    words.add_argument("--output", type=Path, help="Keep the runs here; one that is there is not trained again.")
     asked = words.parse_args()
     recipe = find(asked.recipe).with_changes(epochs=asked.epochs)
     data = load("mnist")
@@ -51,7 +63,7 @@ def main() -> None:
     plain, moved, seconds, together = [], [], [], []
     for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
         path = folder / f"seed{seed}"
-        run = sp.train(asked.model, "mnist", recipe, seed=seed, output=path, threads=asked.threads, overwrite=True)
+        run = trained(asked.model, recipe, seed, path, asked.threads)
         alone = run.predict(data.test_images)
         shifted = run.predict(data.test_images, moved=True)
         together.append((alone, shifted))

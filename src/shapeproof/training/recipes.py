@@ -157,7 +157,7 @@ FAST = Recipe(
 BEST = dataclasses.replace(
     FAST,
     name="best",
-    epochs=32.0,
+    epochs=24.0,
     learning_rate=0.003,
     muon_learning_rate=0.02,
     label_smoothing=0.05,

@@ -6,7 +6,7 @@ import datetime
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,30 +73,52 @@ def train(
     """
     chosen = recipes.find(recipe)
     screen = more.pop("screen", None) or Screen(quiet=quiet)
-    root, overwrite = more.pop("data_root", None), more.pop("overwrite", False)
+    place = _Place(output, more.pop("data_root", None), more.pop("overwrite", False))
     repeats = more.pop("repeats", None)
     plain = {"seed": seed, "validation": validation, "threads": threads, "device": device}
     asked = _asked(model, data, chosen, more, checkpoint_seconds=checkpoint_seconds, **plain)
     with _alone(asked) as world:
-        made = _made(asked) if isinstance(model, str) else model
-        found = _loaded(data, root, world, asked)
+        return _begun(model, data, chosen, asked, place, world, screen, callback, repeats)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a run is written and where its data lies."""
+
+    output: str | Path | None
+    data_root: Path | None
+    overwrite: bool
+
+
+def _begun(
+    model: nn.Module | str,
+    data: DataSet | str,
+    recipe: Recipe,
+    asked: Asked,
+    place: _Place,
+    world: World,
+    screen: Screen,
+    callback: Callback | None,
+    repeats: dict[str, Any] | None,
+) -> Run:
+    """Read the data, derive the network on it, make the run directory, and go through the first sitting."""
+    made = _made(asked) if isinstance(model, str) else model
+    found = _loaded(data, place.data_root, world, asked)
+    if repeats:
+        records.same_data(found, repeats)
+    fit = fitted(made, found, recipe)
+    path = Path(place.output) if place.output is not None else _default_output(asked, recipe)
+    undo = session.new_folder(path, overwrite=place.overwrite) if world.leads else None
+    notes = [*found.notes, *fit.notes, *_launched(world), *_noticed(found, screen, world)]
+    try:
+        sitting = session.Session(path, made, found, recipe, asked, fit.preparation, world, screen, callback, notes, {})
+        trainer = sitting.start()
         if repeats:
-            records.same_data(found, repeats)
-        fit = fitted(made, found, chosen)
-        path = Path(output) if output is not None else _default_output(asked, chosen)
-        undo = session.new_folder(path, overwrite=overwrite) if world.leads else None
-        notes = [*found.notes, *fit.notes, *_launched(world), *_noticed(found, screen, world)]
-        try:
-            sitting = session.Session(
-                path, made, found, chosen, asked, fit.preparation, world, screen, callback, notes, {}
-            )
-            trainer = sitting.start()
-            if repeats:
-                sitting.tell(records.differences(repeats, sitting.record))
-            return _sit(sitting, trainer)
-        finally:
-            if undo:
-                undo()
+            sitting.tell(records.differences(repeats, sitting.record))
+        return _sit(sitting, trainer)
+    finally:
+        if undo:
+            undo()
 
 
 def _launched(world: World) -> list[str]:
