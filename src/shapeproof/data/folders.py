@@ -92,7 +92,7 @@ def load(directory: Path, reading: Reading) -> DataSet:
         labels[rows[1]],
         classes,
         digest,
-        str(directory),
+        str(directory.resolve()),
         notes=tuple(notes),
         way=IN_MEMORY if isinstance(pictures, Tensor) else FROM_FILES,
         reading=reading,

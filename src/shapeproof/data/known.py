@@ -98,3 +98,4 @@ OTHERS = (
 )
 
 KNOWN = {known.name: known for known in (MNIST, *OTHERS)}
+NAMES = ("auto", "digits", *KNOWN)

@@ -12,14 +12,12 @@ from torch import Tensor
 from shapeproof.data import folders, idx
 from shapeproof.data.dataset import IN_MEMORY, MAPPED, DataSet
 from shapeproof.data.fetch import fetch
-from shapeproof.data.known import KNOWN, MNIST, Known
+from shapeproof.data.known import KNOWN, MNIST, NAMES, Known
 from shapeproof.data.layouts import Found, class_names, found_sets, of_known
 from shapeproof.data.places import data_root, found_folder
 from shapeproof.data.reading import Reading, memory_limit, size_in_words
 from shapeproof.data.uniform import uniform
 from shapeproof.errors import UsageError
-
-NAMES = ("auto", "digits", *KNOWN)
 
 
 def load(
@@ -127,7 +125,7 @@ def _idx(found: Found) -> DataSet:
         parts[1][1] - first,
         classes,
         digest.hexdigest(),
-        str(found.folder),
+        str(found.folder.resolve()),
         notes=tuple(_notes(found, first, way, size, limit)),
         way=way,
     )

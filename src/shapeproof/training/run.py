@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from shapeproof.data.dataset import Pictures, chunks
+from shapeproof.data.known import NAMES
 from shapeproof.data.reading import Reading
 from shapeproof.errors import UsageError
 from shapeproof.models import target
@@ -109,16 +110,22 @@ class Run:
         Raises:
             UsageError: If it cannot be read, or has a class that this run does not know.
         """
-        from shapeproof.data import load
+        from shapeproof.data.loading import load
         from shapeproof.data.uniform import with_classes
 
         reading = self.reading
         if name is None:
-            return load(self.record["data"]["asked"], root=root, reading=reading)
+            return load(self._data_place(), root=root, reading=reading)
         wanted = self.preparation
         colour = {1: "grey", 3: "rgb"}.get(wanted.channels)
         alike = replace(reading, image_size=(wanted.height, wanted.width), colour=colour, test_share=1.0)
         return with_classes(load(name, root=root, reading=alike), self.classes)
+
+    def _data_place(self) -> str:
+        """The data set as it was asked for; a directory that was given relative to another place by where it lay."""
+        asked, source = str(self.record["data"]["asked"]), str(self.record["data"]["source"])
+        moved = asked not in NAMES and not Path(asked).exists() and Path(source).is_dir()
+        return source if moved else asked
 
     @property
     def reading(self) -> Reading:
