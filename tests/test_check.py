@@ -104,7 +104,8 @@ def test_what_failed_or_changed_is_told_with_status_1(folder):
     assert "expected to work for H >= 1, works for 16 <= H <= 31" in done.stdout
     assert "271,178 parameters, more than 1,000" in done.stdout
     assert "raises KeyError: 'nothing'" in done.stdout
-    assert "In net.py:8, change in_features of fc" in " ".join(done.stdout.split())
+    told = " ".join(done.stdout.split())
+    assert "In net.py:5, change features of the model" in told, "paths are written from the working folder"
     one = check(folder, "fits")
     assert (one.returncode, len(one.stdout.splitlines())) == (0, 1)
 

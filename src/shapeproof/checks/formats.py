@@ -24,10 +24,9 @@ def as_text(results: Sequence[Result], width: int) -> str:
         if derivation is not None and derivation.diagnosis is not None:
             lines += ["", f"{result.target.name}:", derivation.to_text(width).rstrip()]
         else:
-            lines += [
-                f"  {result.target.name}: {p.level}: {p.code}: {p.message}" for p in result.problems[_told(result) :]
-            ]
-    return "\n".join(lines) + "\n"
+            rest = result.problems[_told(result) :]
+            lines += [f"  {result.target.name}: {found.level}: {found.code}: {found.message}" for found in rest]
+    return near("\n".join(lines)) + "\n"
 
 
 def _told(result: Result) -> int:
