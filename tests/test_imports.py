@@ -11,7 +11,7 @@ ROOT = Path(shapeproof.__file__).parent
 # lowest first; what stands together may use one another
 LAYERS = [
     {"errors", "files"}, {"dims"}, {"rules"}, {"models"}, {"data"}, {"capture"}, {"derivation"}, {"diagnosis"},
-    {"render"}, {"postmortem", "checks"}, {"training"}, {"serving"}, {"cli"}, {"__main__"},
+    {"doubts"}, {"render"}, {"postmortem", "checks"}, {"training"}, {"serving"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
 WITHOUT_TORCH = {"dims", "rules", "render", "errors", "files"}
 # the ways up, each loaded only when it is called for
@@ -19,6 +19,9 @@ UPWARD = {
     # a failed derivation asks for its diagnosis, which derives again to try each edit
     ("derivation", "shapeproof.diagnosis.edits"),
     ("derivation", "shapeproof.diagnosis.diagnose"),
+    # what came through is looked at for what is wrong all the same
+    ("derivation", "shapeproof.doubts.find"),
+    ("derivation", "shapeproof.doubts.mend"),
     # a derivation shows itself: on the terminal, and through to_text() and its like
     ("derivation", "shapeproof.render.text"),
     ("derivation", "shapeproof.render."),

@@ -31,6 +31,13 @@ from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, 
 _WITHOUT_SIZE = {UninitializedBuffer, UninitializedParameter}
 
 
+# operations whose arguments are kept in every run: without them what runs and is wrong could not be told
+ASKED = frozenset("softmax log_softmax softmin squeeze getitem layer_norm".split())
+
+# in place, these give the tensor itself another shape
+REARRANGED = frozenset("squeeze unsqueeze transpose t swapaxes swapdims resize resize_as as_strided".split())
+
+
 @dataclass
 class _Known:
     """What is known of one live tensor: its shape with letters, and the call that made it."""
@@ -144,8 +151,10 @@ class Recorder(TorchFunctionMode):
         self, func: Callable[..., Any], name: str, writes: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         call = self._call(name, args, kwargs)
+        if self._detailed or name in ASKED:
+            call.given = mapped(self._fed, (args, kwargs))
         if self._detailed:
-            call.given, call.spot = mapped(self._fed, (args, kwargs)), user_spot(sys._getframe(2))
+            call.spot = user_spot(sys._getframe(2))
         with collecting() as stated:
             self._ask_rule(call, writes, args, kwargs)
         for condition in stated:
@@ -193,7 +202,7 @@ class Recorder(TorchFunctionMode):
         given, keywords = mapped(self._operand, (args, kwargs))
         try:
             derived = known(given, keywords)
-            if writes and given and isinstance(given[0], Operand) and "out" not in kwargs:
+            if writes and call.op not in REARRANGED and given and isinstance(given[0], Operand) and "out" not in kwargs:
                 _check_written(given[0], derived)
             call.derived = derived
         except Violation as violation:

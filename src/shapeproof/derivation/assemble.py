@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from shapeproof.capture.refusal import python_failure
 from shapeproof.capture.run import run
-from shapeproof.capture.trace import Call, Manner
-from shapeproof.derivation.model import Cost, Derivation, Diagnosis, Step, Verdict
+from shapeproof.capture.trace import Call, Manner, Trace
+from shapeproof.derivation.model import Cost, Derivation, Diagnosis, ShapeWarning, Step, Verdict
 from shapeproof.derivation.steps import steps_of
+from shapeproof.dims import Shape
 from shapeproof.dims.conditions import collecting
 from shapeproof.rules.registry import Violation
 
@@ -40,6 +42,8 @@ def derived(
     steps = steps_of(calls, trace.parameters)
     verdict = _verdict(steps)
     diagnosis = _diagnosis(steps[-1], calls[-1], trace.error) if verdict == "failed" else None
+    entering = [shape if shape is not None else tuple(value.shape) for value, shape in (*args, *kwargs.values())
+                if shape is not None or isinstance(value, Tensor)]  # fmt: skip
     return Derivation(
         steps=steps,
         verdict=verdict,
@@ -51,8 +55,16 @@ def derived(
         conditions=tuple(dict.fromkeys((*conditions, *(steps[-1].requires if verdict == "failed" else ())))),
         diagnosis=diagnosis,
         unused=trace.unused,
+        warnings=() if diagnosis else _warnings(model, trace, steps, entering),
         manner=trace.manner,
     )
+
+
+def _warnings(model: Any, trace: Trace, steps: tuple[Step, ...], entering: list[Shape]) -> tuple[ShapeWarning, ...]:
+    """What runs and is still almost surely wrong, without edits as yet."""
+    find = importlib.import_module("shapeproof.doubts.find")  # the doubts stand above this package
+    found = find.doubts(model, trace.calls, entering, trace.output, trace.unused)
+    return tuple(find.warning(doubt, steps) for doubt in found)
 
 
 def _verdict(steps: tuple[Step, ...]) -> Verdict:

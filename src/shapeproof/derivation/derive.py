@@ -72,6 +72,8 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
         found = checked(found, lambda sizes: at(sizes, frozenset(sizes)), trace_at)
     if found.verdict == "failed":
         found = _explained(model, found, *pairs_at(base))
+    elif found.warnings:
+        found = _mended(model, found, *pairs_at(base))
     return _with_again(found, again)
 
 
@@ -90,18 +92,29 @@ def derive_call(model: nn.Module | Callable[..., Any], args: Sequence[Any], kwar
     named = {key: (value, None) for key, value in kwargs.items()}
     said = [*map(told, args), *(f"{key}={told(value)}" for key, value in kwargs.items())]
     found = derived(model, positional, named, {}, said)
-    return _explained(model, found, positional, named) if found.verdict == "failed" else found
+    if found.verdict == "failed":
+        return _explained(model, found, positional, named)
+    return _mended(model, found, positional, named) if found.warnings else found
 
 
 def _explained(model: Any, found: Derivation, args: list[Any], kwargs: dict[str, Any]) -> Derivation:
     """The failed derivation with the cause of its failure and the edits that mend it."""
     # the diagnosis stands above this package; loaded here, and only for what failed
-    edits = importlib.import_module("shapeproof.diagnosis.edits")
     diagnose = importlib.import_module("shapeproof.diagnosis.diagnose").diagnose
+    return replace(found, diagnosis=diagnose(_setup(model, found, args, kwargs), found))
 
+
+def _mended(model: Any, found: Derivation, args: list[Any], kwargs: dict[str, Any]) -> Derivation:
+    """The derivation with edits for what it warns of."""
+    mended = importlib.import_module("shapeproof.doubts.mend").mended  # as above
+    return replace(found, warnings=mended(_setup(model, found, args, kwargs), found))
+
+
+def _setup(model: Any, found: Derivation, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """The model and its inputs, as the edits copy them."""
+    edits = importlib.import_module("shapeproof.diagnosis.edits")
     named = {key: value for key, (value, _) in kwargs.items()}
-    setup = edits.Setup(model, [value for value, _ in args], named, repeated(found.manner, found.cost.macs))
-    return replace(found, diagnosis=diagnose(setup, found))
+    return edits.Setup(model, [value for value, _ in args], named, repeated(found.manner, found.cost.macs))
 
 
 def _first_that_runs(

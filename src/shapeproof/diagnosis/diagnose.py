@@ -10,6 +10,7 @@ from typing import Any
 from torch.utils._pytree import tree_flatten
 
 from shapeproof.capture.guard import same_randomness
+from shapeproof.capture.trace import Call
 from shapeproof.derivation.model import Derivation, Diagnosis, Fix
 from shapeproof.diagnosis import (
     attention,
@@ -83,6 +84,19 @@ def diagnose(setup: Setup, derivation: Derivation) -> Diagnosis:
         message=f"{where}: expected {expected}, got {got}{_born(derivation)}",
         fixes=tuple(_fix(plan) for plan in offered[:MOST_OFFERED]),
     )  # fmt: skip
+
+
+def attempt(setup: Setup, calls: list[Call], edit: Edit) -> Fix:
+    """Try one edit of a model that runs; where the model then fails, together with the edits that mend that.
+
+    Args:
+        setup: the user's model and inputs; copied before anything is changed.
+        calls: what ran, up to the call that the edit is about.
+        edit: what to change.
+    """
+    with same_randomness():
+        plans = list(_followed(setup, Case(setup, calls, None), edit, _Budget(), 0))
+    return _fix(min(plans, key=lambda plan: (not plan.proved, plan.cost)))
 
 
 def candidates(case: Case) -> list[Edit]:

@@ -42,7 +42,7 @@ def thrown_away(case: Case) -> Iterator[Edit]:
             continue
         tree = parsed(case.setup.sources.text(call.spot[0].co_filename))
         statement = statement_of(node, tree) if tree else None
-        target = _receiver(node, case)
+        target = receiver(node)
         if isinstance(statement, ast.Expr) and statement.value is node and isinstance(target, ast.Name):
             old = written(node, case.setup.sources.text(call.spot[0].co_filename))
             words = f"keep the result, since {call.op} changes nothing in place"
@@ -52,7 +52,7 @@ def thrown_away(case: Case) -> Iterator[Edit]:
             )  # fmt: skip
 
 
-def _receiver(node: ast.Call, case: Case) -> Any:
+def receiver(node: ast.Call) -> Any:
     """The tensor that a call rearranges: that of ``x.view(...)``, or the first argument of ``torch.flatten(x)``."""
     if not isinstance(node.func, ast.Attribute):
         return node.args[0] if node.args else None
@@ -98,7 +98,7 @@ def _sizes(case: Case) -> Iterator[Edit]:
 
 
 def _of_the_call(case: Case, node: ast.Call, wanted: tuple[int, ...], entering: tuple[int, ...]) -> Iterator[Edit]:
-    target = _receiver(node, case)
+    target = receiver(node)
     if target is None:
         return
     name = written(target, case.text)
@@ -187,7 +187,7 @@ def _keeping_the_batch(case: Case, call: Call, code: str) -> Iterator[Edit]:
     """The call that took the batch with it, written so that it keeps it."""
     node, before = call_node(case, call.spot), sizes(feds(call)[0])
     if isinstance(node, ast.Call) and call.spot is not None:
-        target = _receiver(node, case)
+        target = receiver(node)
         owner = case.setup.model.get_submodule(call.module) if isinstance(case.setup.model, nn.Module) else None
         if not isinstance(owner, nn.Flatten) and target is not None:
             name = written(target, case.setup.sources.text(call.spot[0].co_filename))
