@@ -51,7 +51,13 @@ class Recorder(TorchFunctionMode):
     """Answers questions about sizes with letters, and turns every other call into a :class:`Call`."""
 
     def __init__(
-        self, model: Any, kept: Memory, effort: Effort | None = None, alone: str = "", detailed: bool = False
+        self,
+        model: Any,
+        kept: Memory,
+        effort: Effort | None = None,
+        alone: str = "",
+        detailed: bool = False,
+        bare: bool = False,
     ) -> None:
         """Watch ``model``.
 
@@ -61,6 +67,7 @@ class Recorder(TorchFunctionMode):
             effort: is told before each call, and may stop the run; ``None`` for no limit.
             alone: why the run is made on shapes alone; ``""`` for a run on real tensors.
             detailed: whether each call keeps its arguments and where in the user's code it stood.
+            bare: whether PyTorch's shapes are enough, so that no rule is asked.
         """
         super().__init__()
         self.trace = Trace(manner=Manner(alone, eager=_is_compiled(model)))
@@ -76,6 +83,7 @@ class Recorder(TorchFunctionMode):
         self._stack: list[str] = []
         self._thread = threading.get_ident()
         self._detailed = detailed
+        self._bare = bare
 
     def know(self, tensor: Tensor, shape: Shape, maker: int | None = None) -> None:
         """Note the shape with letters of a tensor."""
@@ -159,7 +167,7 @@ class Recorder(TorchFunctionMode):
             self._ask_rule(call, writes, args, kwargs)
         for condition in stated:
             note(condition)
-        call.requires = tuple(stated)
+        call.requires = tuple(condition for condition in stated if not condition.is_way)
         self.goes_on()
         if self._effort:
             self._effort.about_to_do(call)
@@ -196,7 +204,7 @@ class Recorder(TorchFunctionMode):
 
     def _ask_rule(self, call: Call, writes: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """What the rule says of a call: a shape, or what does not hold; nothing where there is no rule."""
-        known = find(call.op)
+        known = None if self._bare else find(call.op)
         if known is None:
             return
         given, keywords = mapped(self._operand, (args, kwargs))

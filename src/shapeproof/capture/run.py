@@ -36,7 +36,12 @@ class Interrupted(KeyboardInterrupt):
 
 
 def run(
-    model: Any, args: list[Any], kwargs: dict[str, Any], like: Manner | None = None, detailed: bool = False
+    model: Any,
+    args: list[Any],
+    kwargs: dict[str, Any],
+    like: Manner | None = None,
+    detailed: bool = False,
+    bare: bool = False,
 ) -> Trace:
     """Run the model once under watch, on real tensors where that is cheap, and leave it as it was.
 
@@ -50,6 +55,7 @@ def run(
         like: how this model was run before. This run is then made in that manner, and may do no more than a tenth
             on real tensors: it is one of many, such as a size tried or an edit.
         detailed: whether each call keeps its arguments and its place in the user's code.
+        bare: whether PyTorch's shapes are enough: on real tensors no rule is asked then, and nothing is counted.
 
     Raises:
         ValuesError: if values are needed and the model, on the meta device, has none.
@@ -61,7 +67,7 @@ def run(
     watched = functools.partial(_watched, model, args, kwargs, detailed)
     if real or not alone:
         try:
-            return watched(None if real else Effort(REPEATED if like else 1.0))
+            return watched(None if real or bare else Effort(REPEATED if like else 1.0), bare=bare)
         except TooMuch as reason:
             alone = str(reason)
     trace = watched(None, alone)
@@ -85,10 +91,11 @@ def _watched(
     effort: Effort | None,
     alone: str = "",
     gradients: bool = False,
+    bare: bool = False,
 ) -> Trace:
     model = _with_sizes_open(model)
     kept = Memory(model)
-    recorder = Recorder(model, kept, effort, alone, detailed)
+    recorder = Recorder(model, kept, effort, alone, detailed, bare)
     trace = recorder.trace
     try:
         with untouched(model), same_randomness(), torch.set_grad_enabled(gradients), _eager(), hooked(recorder):

@@ -14,7 +14,7 @@ from shapeproof.capture.run import run
 from shapeproof.capture.spec import InputSpec, first_guess, from_given, given_sizes
 from shapeproof.capture.trace import Manner, Trace
 from shapeproof.derivation.assemble import derived
-from shapeproof.derivation.free import checked, meeting, other_way
+from shapeproof.derivation.free import checked, light, meeting, other_way
 from shapeproof.derivation.inputs import tensor_for, told
 from shapeproof.derivation.model import Derivation
 from shapeproof.errors import SpecError
@@ -64,7 +64,7 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
         return _with_again(at({**base, **pinned}, frozenset(base) - pinned.keys()), again)
 
     def trace_at(sizes: dict[str, int]) -> Trace:
-        return run(model, *pairs_at(sizes), manner)
+        return run(model, *pairs_at(sizes), manner, bare=light(found, sizes))
 
     base, found = _first_that_runs(given, at, bool(free))
     manner = repeated(found.manner, found.cost.macs)

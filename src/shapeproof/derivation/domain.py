@@ -48,7 +48,8 @@ class Part:
     def text(self, letters: Sequence[str], shared: frozenset[str] = frozenset()) -> str:
         """The part as conditions, those on letters that are free in every part last."""
         ties = [_tie_text(name, self.ties[name]) for name in letters if name in self.ties]
-        order = sorted((n for n in letters if n not in self.ties), key=lambda name: name in shared)
+        said = [n for n in letters if n not in self.ties and (n in shared or self.box[n] != FREE)]
+        order = sorted(said or set(letters) - self.ties.keys(), key=lambda name: name in shared)
         sets = [(_grouped(self.box[name].text(name)), name in shared) for name in order]
         bound = [text for text, is_shared in sets if not is_shared]
         rest = [text for text, is_shared in sets if is_shared]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,8 @@ from shapeproof.dims.dim import at
 RunAt = Callable[[dict[str, int]], Trace]
 DeriveAt = Callable[[dict[str, int]], Derivation]
 
+LIGHT_MACS = 10**9
+LIGHT_BYTES = 2**28
 MOST_BRANCHES = 3  # the model's own branches that a domain tells apart; more are put together
 
 
@@ -31,6 +34,14 @@ def other_way(failed: Derivation, tried: dict[str, int], derive_at: DeriveAt) ->
     """Sizes with which the model takes another way and comes through; ``None`` where none are found."""
     ways, _ = explore(way_of(failed, tried), lambda sizes: look(derive_at, sizes), until_it_runs=True)
     return ways[-1].sizes if ways[-1].runs else None
+
+
+def light(derivation: Derivation, sizes: dict[str, int]) -> bool:
+    """Whether a run at these sizes is cheap enough on real tensors to need no count on its way."""
+    if derivation.cost.macs is None:
+        return False
+    share = math.prod(sizes.values()) / math.prod(size for _, size in derivation.sizes)
+    return at(derivation.cost.macs, sizes) <= LIGHT_MACS and derivation.cost.activation_bytes * share <= LIGHT_BYTES
 
 
 def way_of(derivation: Derivation, sizes: dict[str, int]) -> Way:

@@ -17,7 +17,7 @@ MOST_BOXES = 400
 MOST_JOINED = 40
 MOST_FACTOR = 16  # up to this number, `a product of sizes is at least it` is shared out among the sizes
 
-Way = Mapping[str, Relation]
+Way = Mapping[str, tuple[Relation, ...]]
 
 
 def parts_of(letters: Sequence[str], relations: Sequence[Relation]) -> list[Part]:
@@ -36,29 +36,45 @@ def parts_of(letters: Sequence[str], relations: Sequence[Relation]) -> list[Part
         else:
             left_open.append(relation)
     kept = [name for name in letters if name not in ties]
-    parts = []
-    for way in itertools.islice(itertools.product(*choices), MOST_BOXES):
-        part = _part(kept, single, way, left_open)
-        if part is not None and part not in parts:
-            parts.append(part)
+    taken, found = _chosen(kept, single, [{}])
+    for choice in choices:
+        taken, found = _chosen(kept, single, [{**way, **_both(way, more)} for way in taken for more in choice])
+    parts = [replace(part, open=(*left_open, *part.open)) for part in found]
     return [_with_ties(_without_what_follows(part), ties) for part in parts]
 
 
-def _part(
-    letters: Sequence[str], single: Mapping[str, list[Relation]], way: Sequence[Way], left_open: list[Relation]
-) -> Part | None:
+def _both(way: Way, choice: Way) -> Way:
+    """For each letter of a choice, what it adds to what was chosen before."""
+    return {name: (*way.get(name, ()), *more) for name, more in choice.items()}
+
+
+def _chosen(
+    letters: Sequence[str], single: Mapping[str, list[Relation]], ways: list[Way]
+) -> tuple[list[Way], list[Part]]:
+    """The ways that some sizes meet, without those that lie within another, and their parts."""
+    kept: list[tuple[Way, Part]] = []
+    for way in ways:
+        part = _part(letters, single, way)
+        if part is None or any(_within(part, other) for _, other in kept if part.open == other.open):
+            continue
+        kept = [(w, other) for w, other in kept if part.open != other.open or not _within(other, part)]
+        kept.append((way, part))
+    return [way for way, _ in kept], [part for _, part in kept]
+
+
+def _part(letters: Sequence[str], single: Mapping[str, list[Relation]], way: Way) -> Part | None:
     """One box for one choice; ``None`` for an empty one. What cannot be solved stays open."""
     box: dict[str, Sizes] = {}
     unsolved: list[Relation] = []
     for name in letters:
-        mine = (*single[name], *(chosen[name] for chosen in way if name in chosen))
+        mine = (*single[name], *way.get(name, ()))
         found = solve(mine, name)
         if found is None:
             unsolved += mine
         elif found.smallest is None:
             return None
         box[name] = found or FREE
-    return Part(box, {}, (*left_open, *unsolved))
+    return Part(box, {}, tuple(unsolved))
 
 
 def _without_what_follows(part: Part) -> Part:
@@ -162,11 +178,11 @@ def _ways(relation: Relation) -> list[Way] | None:
         shared = list(itertools.islice(_shares(int(total), names), MOST_BOXES + 1))
         if len(shared) > MOST_BOXES:
             return None
-        return [{name: Relation("==", factors[name], constant(n)) for name, n in way.items()} for way in shared]
+        return [{name: (Relation("==", factors[name], constant(n)),) for name, n in way.items()} for way in shared]
     if relation.kind == "!=" and total == 1:  # sizes are no less than 0: their product is 1 where each is 1
-        return [{name: Relation("!=", factors[name], constant(1))} for name in names]
+        return [{name: (Relation("!=", factors[name], constant(1)),)} for name in names]
     if relation.kind == "!=" and total == 0:
-        return [{name: Relation("!=", factors[name], constant(0)) for name in names}]
+        return [{name: (Relation("!=", factors[name], constant(0)),) for name in names}]
     if relation.kind == ">=" and 0 < total <= MOST_FACTOR:
         return _at_least(math.ceil(total), factors)
     return None
@@ -197,13 +213,13 @@ def _at_least(total: int, factors: Mapping[str, Poly]) -> list[Way] | None:
         return None
     ways: list[Way] = []
     for name in factors:
-        ways.append({n: Relation(">=", f, constant(total if n == name else 1)) for n, f in factors.items()})
+        ways.append({n: (Relation(">=", f, constant(total if n == name else 1)),) for n, f in factors.items()})
     if total > 2:
         first, second = factors
         for n in range(2, total):
             least = constant(-(-total // n))
-            ways.append({first: Relation("==", factors[first], constant(n)),
-                         second: Relation(">=", factors[second], least)})  # fmt: skip
+            ways.append({first: (Relation("==", factors[first], constant(n)),),
+                         second: (Relation(">=", factors[second], least),)})  # fmt: skip
     return ways
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cached_property
 from typing import TypeAlias
@@ -19,12 +19,36 @@ Number: TypeAlias = "int | Fraction"
 
 
 @dataclass(frozen=True)
-class Symbol:
+class _Node:
+    """Part of an expression: its text and its hash are made once, since sorting and caches ask for them often."""
+
+    @cached_property
+    def text(self) -> str:
+        """What it reads like."""
+        return self._written()
+
+    def _written(self) -> str:
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self.text
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((type(self), *(getattr(self, field.name) for field in fields(self))))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+@dataclass(frozen=True)
+class Symbol(_Node):
     """A letter that stands for a size of at least 1."""
 
     name: str
+    __hash__ = _Node.__hash__
 
-    def __str__(self) -> str:
+    def _written(self) -> str:
         return self.name
 
     def value(self, sizes: Mapping[str, int]) -> Number:
@@ -33,12 +57,13 @@ class Symbol:
 
 
 @dataclass(frozen=True)
-class Floor:
+class Floor(_Node):
     """The largest integer not above ``body``."""
 
     body: Poly
+    __hash__ = _Node.__hash__
 
-    def __str__(self) -> str:
+    def _written(self) -> str:
         constant_part = Fraction(self.body.constant_term)
         n = constant_part.denominator
         if n > 1 and constant_part == Fraction(n - 1, n):
@@ -53,12 +78,13 @@ class Floor:
 
 
 @dataclass(frozen=True)
-class Group:
+class Group(_Node):
     """A sum kept whole as one factor of a product."""
 
     body: Poly
+    __hash__ = _Node.__hash__
 
-    def __str__(self) -> str:
+    def _written(self) -> str:
         return f"({self.body})"
 
     def value(self, sizes: Mapping[str, int]) -> Number:
@@ -67,13 +93,14 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Quotient:
+class Quotient(_Node):
     """One sum over another that does not divide it evenly, term by term."""
 
     above: Poly
     below: Poly
+    __hash__ = _Node.__hash__
 
-    def __str__(self) -> str:
+    def _written(self) -> str:
         return f"({self.above})/({self.below})"
 
     def value(self, sizes: Mapping[str, int]) -> Number:
@@ -93,10 +120,11 @@ def _tidy(number: Number) -> Number:
 
 
 @dataclass(frozen=True)
-class Poly:
+class Poly(_Node):
     """A sum of products in normal form; equal sums that need no expansion are equal objects."""
 
     terms: tuple[tuple[Product, Number], ...]
+    __hash__ = _Node.__hash__
 
     @cached_property
     def letters(self) -> frozenset[str]:
@@ -172,7 +200,7 @@ class Poly:
         """Whether the two are the same polynomial in their letters and floors."""
         return self == other or not (self - other).expanded().terms
 
-    def __str__(self) -> str:
+    def _written(self) -> str:
         return _text(_absorbed(self))
 
 
