@@ -22,6 +22,7 @@ COMMANDS = {
         "shapeproof.cli.evaluate",
         "Test accuracy, confusion matrix and the worst mistakes of a run.",
     ),
+    "report": ("shapeproof.cli.report", "A run on one page: curves, mistakes, feature maps; several side by side."),
     "runs": ("shapeproof.cli.runs", "The runs of a folder, side by side."),
     "data": ("shapeproof.cli.data", "Which data sets there are, where they lie, whether they are whole."),
 }

@@ -12,7 +12,7 @@ from shapeproof.render import folding, lanes
 from shapeproof.render.drawing import DEPTH, FRONT, extent, extents, first_shape, scales
 from shapeproof.render.live import Live
 from shapeproof.render.mathml import brackets
-from shapeproof.render.page import in_notebook, page
+from shapeproof.render.page import header, in_notebook, page, skip
 from shapeproof.render.steprow import Shown, item, shape_html
 from shapeproof.render.strings import said
 from shapeproof.render.words import MARKS, title
@@ -21,8 +21,8 @@ from shapeproof.render.words import MARKS, title
 def render(derivation: Derivation) -> str:
     """The whole page."""
     live = Live()
-    body = section(derivation, live)
-    return page(title(derivation), f"{_skip()}{body}", data(derivation, live), style(derivation))
+    body = f"{skip('steps')}{_head(derivation)}<main>{section(derivation, live)}</main>"
+    return page(title(derivation), body, data(derivation, live), style(derivation))
 
 
 def notebook(derivation: Derivation) -> str:
@@ -49,37 +49,29 @@ def data(derivation: Derivation, live: Live) -> dict[str, Any]:
     }
 
 
-def section(derivation: Derivation, live: Live, level: int = 1) -> str:
+def section(derivation: Derivation, live: Live) -> str:
     """The derivation as HTML without head, to stand on a page of its own or within another."""
     rows = shown_rows(derivation)
     width = max((row.lanes.width for row in rows), default=0)
     items = "".join(item(row, derivation, live) for row in rows)
     return (
-        f"{_head(derivation, level)}<main>"
         f"{_diagnosis(derivation)}{_warnings(derivation.warnings)}{_facts(derivation, live)}{_sliders(derivation)}"
         f'<section class="derivation"><h2 id="steps" tabindex="-1">{said("steps")}</h2>'
         f'<p class="hint">{said("steps.scale")} {said("steps.hint")}</p>'
         f'<div class="both"><ol class="steps" style="--lanes:{width}">\n{items}</ol>{_window_room()}</div>'
-        "</section></main>"
+        "</section>"
     )
 
 
-def _skip() -> str:
-    return said("skip", "a").replace("<a", '<a class="skip" href="#steps"', 1)
-
-
-def _head(derivation: Derivation, level: int) -> str:
+def _head(derivation: Derivation) -> str:
     inputs = ", ".join(derivation.inputs)
     proved = sum(step.verdict == "proved" for step in derivation.steps)
     missing = ", ".join(sorted({step.op for step in derivation.steps if step.verdict == "unsupported"}))
     total = len(derivation.steps)
     verdict = said(f"verdict.{derivation.verdict}", proved=proved, total=total, missing=missing, last=total - 1)
     mark = MARKS.get(derivation.verdict, MARKS["unsupported"])
-    return (
-        f"<header><div><h{level}>{escape(derivation.model)} <small>{said('on', inputs=inputs)}</small></h{level}>"
-        f'<p class="verdict {derivation.verdict}"><span aria-hidden="true">{mark}</span> {verdict}</p></div>'
-        f"{said('language', 'button').replace('<button', '<button id=language type=button', 1)}</header>"
-    )
+    told = f'<p class="verdict {derivation.verdict}"><span aria-hidden="true">{mark}</span> {verdict}</p>'
+    return header(f"{escape(derivation.model)} <small>{said('on', inputs=inputs)}</small>", told)
 
 
 def _facts(derivation: Derivation, live: Live) -> str:

@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from shapeproof import __version__
-from shapeproof.render.strings import said, table
+from shapeproof.render.strings import said, words_for
 
 # nothing from elsewhere is loaded, whatever a model's name may hold
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
@@ -30,7 +30,7 @@ def page(title: str, body: str, data: dict[str, Any] | None = None, style: str =
         data: what the page's script needs, as plain JSON values.
         style: CSS declarations for the root, such as scales.
     """
-    given = {"strings": table(), **(data or {})}
+    given = {"strings": words_for(body), **(data or {})}
     text = json.dumps(given, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return f"""<!doctype html>
 <html lang="en" style="{escape(style)}">
@@ -52,6 +52,17 @@ def page(title: str, body: str, data: dict[str, Any] | None = None, style: str =
 </body>
 </html>
 """
+
+
+def skip(target: str) -> str:
+    """A link, seen when it has the focus, past what stands before ``target``."""
+    return said("skip", "a").replace("<a", f'<a class="skip" href="#{target}"', 1)
+
+
+def header(title: str, below: str) -> str:
+    """The head of a page: a title and what stands below it, both HTML, and the switch of languages."""
+    button = said("language", "button").replace("<button", '<button id="language" type="button"', 1)
+    return f"<header><div><h1>{title}</h1>{below}</div>{button}</header>"
 
 
 def in_notebook(whole: str, height: int = 720) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from html import escape
 
 # key -> (English, Chinese)
@@ -122,6 +123,81 @@ STRINGS: dict[str, tuple[str, str]] = {
     "pause": ("pause", "暂停"),
     "position": ("position", "位置"),
     "made.by": ("made by shapeproof {version}", "由 shapeproof {version} 生成"),
+    # the report of a run
+    "run.glance": ("At a glance", "概览"),
+    "run.accuracy": ("test accuracy", "测试准确率"),
+    "run.interval": ("95 % interval {low} to {high} %, {count} pictures", "95% 区间 {low} 至 {high} %，{count} 张图片"),
+    "run.loss": ("test loss", "测试损失"),
+    "run.calibration": ("calibration error", "校准误差"),
+    "run.time": ("training time", "训练时间"),
+    "run.speed": ("pictures a second", "每秒图片数"),
+    "run.data": ("data", "数据"),
+    "run.recipe": ("recipe", "配方"),
+    "run.seed": ("seed", "随机种子"),
+    "run.state": ("state", "状态"),
+    "run.finished": ("finished", "已完成"),
+    "run.stopped": ("stopped early", "提前停止"),
+    "run.diverged": ("diverged", "发散"),
+    "run.running": ("not finished", "未完成"),
+    "run.network": ("network", "网络"),
+    "run.curves": ("How it learned", "学习过程"),
+    "run.loss.curve": ("Loss (cross entropy)", "损失（交叉熵）"),
+    "run.accuracy.curve": ("Accuracy", "准确率"),
+    "run.epochs": ("epochs", "轮次"),
+    "run.step": ("one batch", "单个批次"),
+    "run.train": ("training, mean of the epoch so far", "训练，本轮至今的平均"),
+    "run.validation": ("validation", "验证"),
+    "run.nothing": ("Nothing to draw yet.", "尚无可绘制的内容。"),
+    "run.classes": ("Each class", "各类别"),
+    "run.classes.hint": (
+        "The bar is the share of a class's pictures told right; the line over it is the 95 % interval.",
+        "条形表示该类图片中判断正确的比例；其上的线段是 95% 区间。",
+    ),
+    "run.class": ("class", "类别"),
+    "run.right": ("told right", "判断正确"),
+    "run.confusion": ("What was taken for what", "混淆情况"),
+    "run.confusion.hint": (
+        "Rows: what it is. Columns: what it was taken for.",
+        "行：实际类别。列：判断的类别。",
+    ),
+    "run.confused": ("{true} taken for {told}: {count}", "{true} 被当作 {told}：{count}"),
+    "run.mistakes": ("The worst mistakes", "最严重的错误"),
+    "run.mistakes.hint": (
+        "Wrong and most sure of it. {count} of {total} test pictures were told wrong.",
+        "错得最有把握的图片。{total} 张测试图片中有 {count} 张判断错误。",
+    ),
+    "run.mistake": ("{true}, taken for {told}", "{true}，被当作 {told}"),
+    "run.sure": ("{share} % sure, picture {n}", "把握 {share} %，第 {n} 张"),
+    "run.perfect": ("No test picture was told wrong.", "没有判断错误的测试图片。"),
+    "run.filters": ("What the first layer looks for", "第一层在寻找什么"),
+    "run.filters.hint": (
+        "The {count} kernels of {module}, each stretched from black to white.",
+        "{module} 的 {count} 个卷积核，每个都拉伸到从黑到白。",
+    ),
+    "run.stages": ("One picture through all stages", "一张图片经过各阶段"),
+    "run.stages.hint": (
+        "Picture {n}, a {true}. Below it the feature maps at the end of each stage: height x width x channels.",
+        "第 {n} 张图片，类别 {true}。其下是各阶段末尾的特征图：高 x 宽 x 通道数。",
+    ),
+    "run.first": ("the first {shown} of {count} maps", "{count} 个特征图中的前 {shown} 个"),
+    "run.how": ("How it was trained, and how to repeat it", "训练方式与复现方法"),
+    "run.repeat": ("Repeat it:", "复现："),
+    "run.continue": ("Continue it:", "继续训练："),
+    "run.same": (
+        "The same machine, versions and thread count give the same weights, bit for bit.",
+        "相同的机器、版本和线程数会得到逐位相同的权重。",
+    ),
+    "run.settings": ("Everything that decides the result", "决定结果的全部设置"),
+    "run.derivation": ("The network, step by step", "网络的逐步推导"),
+    "run.part": ("This part could not be made: {why}", "这一部分无法生成：{why}"),
+    "run.unmeasured": (
+        "The run was not measured on test pictures: {why}",
+        "未在测试图片上评估：{why}",
+    ),
+    "run.not.over": ("it did not come to its end", "训练没有完成"),
+    "run.compare": ("Runs side by side", "并排比较"),
+    "run.differs": ("What differs", "不同之处"),
+    "run.alike": ("In everything else that decides the result they are alike.", "其余决定结果的设置全都相同。"),
     # words in a rule's line of arithmetic
     "word.needs": ("needs", "需要"),
     "word.has": ("has", "实有"),
@@ -181,6 +257,7 @@ def both(english: str, chinese: str, tag: str = "span") -> str:
     return f'<{tag} data-zh="{escape(chinese)}">{escape(english)}</{tag}>'
 
 
-def table(prefix: str | None = None) -> dict[str, tuple[str, str]]:
-    """The strings that a page's script needs: all, or those whose key begins with ``prefix``."""
-    return {key: pair for key, pair in STRINGS.items() if prefix is None or key.startswith(prefix)}
+def words_for(body: str) -> dict[str, tuple[str, str]]:
+    """The strings that a page's script needs: those that its body shows, and those that the script itself puts in."""
+    shown = set(re.findall(r'data-t="([^"]+)"', body))
+    return {key: pair for key, pair in STRINGS.items() if key in shown or not key.startswith(("run.", "word."))}

@@ -225,7 +225,7 @@ class Session:
             "A smaller --learning-rate usually cures it",
         )
 
-    def _write(self, trainer: Trainer, status: str, more: dict[str, Any]) -> None:
+    def _write(self, trainer: Trainer, status: str, more: dict[str, Any], tested: report.Tested | None = None) -> None:
         """Write weights, record and report as they stand."""
         if not self.world.leads:
             return
@@ -233,7 +233,7 @@ class Session:
         at = trainer.progress
         self.record.update(status=status, step=at.step, train_seconds=round(at.seconds, 3), ended=record.now(), **more)
         files.write_json(self.path / RECORD, self.record)
-        report.write(self.path)
+        report.write(self.path, tested)
 
     def _finish(self, trainer: Trainer) -> None:
         """Hand over the run's result, and measure it on the test pictures."""
@@ -247,13 +247,15 @@ class Session:
         }
         if at.best >= 0:
             final |= {"validation_accuracy": at.best, "validation_epoch": at.best_epoch}
+        tested = report.Tested(self.model, why="the data has no test pictures")
         if self.world.leads and len(self.data.test_labels):
             chances = predictions(self.model, self.preparation, self.data.test_images, device=self.world.device)
             final["test_accuracy"] = float((chances.argmax(1) == self.data.test_labels).double().mean())
             true = chances[torch.arange(len(chances)), self.data.test_labels]
             final["test_loss"] = float(-true.clamp_min(1e-12).log().mean())
+            tested = report.Tested(self.model, self.data.test_images, self.data.test_labels, chances)
         trainer.save()
-        self._write(trainer, "finished", {"final": final})
+        self._write(trainer, "finished", {"final": final}, tested)
 
 
 def how_to_resume(path: Path) -> str:
