@@ -127,10 +127,77 @@ def test_a_tree_has_the_value_of_its_expression():
 
 
 def test_a_condition_s_tree_holds_where_the_condition_does(four):
-    for relation in [condition.relation for condition in four.conditions]:
+    assert four.conditions
+    for condition in four.conditions:
         for height in range(1, 40):
             sizes = {"N": 1, "H": height, "W": 28}
-            assert value(of_relation(relation), sizes) == relation.holds(sizes)
+            assert value(of_relation(condition.relation), sizes) == condition.relation.holds(sizes)
+
+
+def runs(page, sizes):
+    """Whether the model runs, as the page's script reads the domain from it."""
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
+
+    def within(spec, n):
+        intervals, period, remainders, start = spec
+        repeats = period > 1 and n >= start and n % period in remainders
+        return repeats or any(low <= n and (high is None or n <= high) for low, high in intervals)
+
+    return any(
+        all(within(spec, sizes[name]) for name, spec in part["sets"].items())
+        and all(value(tree, sizes) for tree in part["also"])
+        for part in data["domain"]
+    )
+
+
+def unet():
+    class UNet(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.down = nn.Conv2d(1, 4, 3, padding=1)
+            self.pool = nn.MaxPool2d(4)
+            self.up = nn.ConvTranspose2d(4, 4, 4, 4)
+
+        def forward(self, x):
+            x = self.down(x)
+            return torch.cat([self.up(self.pool(x)), x], 1)
+
+    return UNet()
+
+
+class Branching(nn.Module):
+    def forward(self, x):
+        return x[:, :10] if x.shape[1] > 20 else x * 2
+
+
+class Tied(nn.Module):
+    def forward(self, x):
+        return x + x.transpose(1, 2)
+
+
+DOMAINS = [(TwoStage, "N,1,H,W"), (FourStage, "N,1,H,W"), (unet, "N,1,H,W"), (Branching, "N,W"), (Tied, "N,H,W")]
+
+
+@pytest.mark.parametrize(("make", "spec"), DOMAINS)
+def test_the_page_s_domain_is_the_derivation_s(make, spec):
+    derivation = sp.derive(make().eval(), spec)
+    page = derivation.to_html()
+    rng = random.Random(1)  # not for secrets
+    found = set()
+    for _ in range(400):
+        sizes = {name: rng.randint(1, 40) for name, _ in derivation.sizes}
+        if rng.random() < 0.5 and "H" in sizes:
+            sizes["H"] = sizes["W"]
+        found.add(derivation.domain.contains(**sizes))
+        assert runs(page, sizes) == derivation.domain.contains(**sizes), sizes
+    assert found == ({True} if make is Branching else {True, False})
+
+
+@pytest.mark.parametrize(("make", "spec"), DOMAINS)
+def test_every_form_shows_every_domain(make, spec):
+    derivation = sp.derive(make().eval(), spec)
+    for form in ("text", "markdown", "json", "html"):
+        assert derivation.render(form)
 
 
 def test_a_formula_s_tree_has_its_value():

@@ -67,6 +67,18 @@ def test_the_page_turns_red_where_the_domain_ends(visit, four, height, runs):
         assert "does not run" in page.locator(".state").inner_text()
 
 
+def test_the_way_that_the_model_s_own_code_takes_is_told_apart_from_failing(shown):
+    class Branching(nn.Module):
+        def forward(self, x):
+            return x[:, :10] if x.shape[1] > 20 else x * 2
+
+    page = shown(Branching(), "N,W=28")
+    assert "The model runs" in page.locator(".state").inner_text()
+    page.fill("input[type=number][data-letter=W]", "20")
+    assert "another way" in page.locator(".state").inner_text()
+    assert page.locator("#sizes.beyond").count() == 0
+
+
 def test_the_slider_itself_works_by_keyboard(visit, four):
     page = visit(four)
     page.focus("#rH")

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from shapeproof.derivation.model import Derivation, Fix, ShapeWarning, Step
+from shapeproof.dims.trees import of_poly, of_relation
 from shapeproof.render import folding, lanes
 from shapeproof.render.drawing import DEPTH, FRONT, extent, extents, first_shape, scales
 from shapeproof.render.live import Live
@@ -38,11 +39,12 @@ def style(derivation: Derivation) -> str:
 
 def data(derivation: Derivation, live: Live) -> dict[str, Any]:
     """What the page's script needs: letters, sizes and conditions as trees, the room for the drawing."""
-    for condition in derivation.conditions:  # those of the way that was derived; its sizes hold for no other
+    for condition in derivation.conditions:
         live.condition(condition.relation)
     return {
         "failed": derivation.diagnosis is not None,
         "letters": dict(derivation.sizes),
+        "domain": _parts(derivation),
         "front": FRONT,
         "depth": DEPTH,
         **live.tables(),
@@ -120,6 +122,20 @@ def _reach(derivation: Derivation, name: str, size: int) -> int:
     intervals = derivation.domain.intervals.get(name, []) if derivation.domain is not None else []
     edges = [end for pair in intervals for end in pair if end is not None]
     return int(max(16, 2 * int(size), *(2 * edge for edge in edges), 0))
+
+
+def _parts(derivation: Derivation) -> list[dict[str, Any]] | None:
+    """The domain for the page's script: sizes belong if some part has them all; ``None`` where it is not known."""
+    if derivation.domain is None:
+        return None
+    return [
+        {
+            "sets": {name: [s.intervals, s.period, s.remainders, s.start] for name, s in part.box.items()},
+            "also": [["==", name, of_poly(tie)] for name, tie in part.ties.items()]
+            + [of_relation(r) for r in part.open],
+        }
+        for part in derivation.domain.parts
+    ]
 
 
 def _diagnosis(derivation: Derivation) -> str:

@@ -58,9 +58,14 @@ STRINGS: dict[str, tuple[str, str]] = {
         "The model does not run at {sizes}: {where} needs {condition}.",
         "模型不能在 {sizes} 运行：{where} 要求 {condition}。",
     ),
+    "beyond": ("The model does not run at {sizes}.", "模型不能在 {sizes} 运行。"),
     "mended": (
         "At {sizes} the step that failed would run; derive there to see the rest.",
         "在 {sizes} 失败的那一步可以运行；请在该尺寸重新推导以查看其余步骤。",
+    ),
+    "another": (
+        "At {sizes} the model's own code takes another way than the one shown: {condition} no longer holds. It runs.",
+        "在 {sizes} 模型自身代码走的是另一条分支：{condition} 不再成立。模型可以运行，但此处的尺寸属于所示分支。",
     ),
     "its.path": ("the path that the model's own code takes", "模型自身代码所走的分支"),
     "reset": ("back", "复位"),

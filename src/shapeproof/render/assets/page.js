@@ -26,7 +26,7 @@
   const operations = {
     "+": (a, b) => a + b, "-": (a, b) => a - b, "*": (...all) => all.reduce((a, b) => a * b), "/": (a, b) => a / b,
     "^": (a, b) => a ** b, floor: Math.floor, ceil: Math.ceil,
-    "==": (a, b) => a === b, "!=": (a, b) => a !== b, ">=": (a, b) => a >= b, mod: (a, b) => b !== 0 && a % b === 0,
+    "==": (a, b) => a === b, "!=": (a, b) => a !== b, ">=": (a, b) => a >= b, mod: (a, b) => b !== 0 && a % b === 0, "!mod": (a, b) => b === 0 || a % b !== 0,
   };
   const value = (tree, letters) =>
     typeof tree === "number" ? tree
@@ -39,18 +39,29 @@
   const written = () => Object.entries(letters).map(([name, n]) => `${name} = ${n}`).join(", ");
   const conditions = data.conditions || [];
 
+  const holds = (c, at) => value(c.tree, at);
+  const within = ([intervals, period, remainders, start], n) =>
+    (period > 1 && n >= start && remainders.includes(n % period)) ||
+    intervals.some(([low, high]) => low <= n && (high === null || n <= high));
+  // where the model runs, and whether on the way that is shown
+  const runs = (at) =>
+    data.domain
+      ? data.domain.some((part) => Object.entries(part.sets).every(([name, set]) => within(set, at[name])) && part.also.every((tree) => value(tree, at)))
+      : conditions.every((c) => holds(c, at));
+  const standing = (at) => (!runs(at) ? "bad" : conditions.every((c) => holds(c, at)) ? "good" : "doubt");
+
   const track = (input) => {
     const name = input.dataset.letter, high = +input.max;
     const stops = [];
     let before;
     for (let n = 1; n <= high; n++) {
-      const ok = conditions.every((c) => value(c.tree, { ...letters, [name]: n }));
+      const ok = standing({ ...letters, [name]: n });
       if (ok !== before) stops.push([n, ok]);
       before = ok;
     }
     const at = (n) => `calc(10px + (100% - 20px) * ${(n - 1) / Math.max(1, high - 1)})`;
     const parts = stops.map(([n, ok], i) => {
-      const colour = ok ? "var(--good)" : "var(--bad)";
+      const colour = `var(--${ok})`;
       const from = i ? at(n - 0.5) : "0%", to = i + 1 < stops.length ? at(stops[i + 1][0] - 0.5) : "100%";
       return `${colour} ${from} ${to}`;
     });
@@ -95,32 +106,37 @@
       const n = sizes[+e.dataset.x];
       e.textContent = "n" in e.dataset ? n.toLocaleString("en") : n;
     }
-    const broken = new Set(conditions.flatMap((c, i) => (value(c.tree, letters) ? [] : [i])));
+    const how = standing(letters);
+    const broken = new Set(conditions.flatMap((c, i) => (holds(c, letters) ? [] : [i])));
     let first = null;
     for (const e of all(".step")) {
-      const bad = e.dataset.r ? JSON.parse(e.dataset.r).filter((i) => broken.has(i)) : [];
+      const bad = how === "bad" && e.dataset.r ? JSON.parse(e.dataset.r).filter((i) => broken.has(i)) : [];
       e.classList.toggle("broken", bad.length > 0);
       e.classList.toggle("after", first !== null);
       if (bad.length && first === null) first = [e, bad[0]];
       if (e.dataset.w) dropped(e);
     }
     rescale();
-    state(broken, first);
+    state(how, broken, first);
     all("input[type=range][data-letter]").forEach(track);
     if (now) show(now);
   };
 
-  const state = (broken, first) => {
+  const state = (how, broken, first) => {
     const box = document.getElementById("sizes");
     if (!box) return;
-    box.classList.toggle("beyond", broken.size > 0);
-    document.body.classList.toggle("beyond-page", broken.size > 0);
+    box.classList.toggle("beyond", how === "bad");
+    document.body.classList.toggle("beyond-page", how === "bad");
+    document.body.classList.toggle("elsewhere", how === "doubt");
     const told = box.querySelector(".state");
-    if (!broken.size) put(told, data.failed ? "mended" : "inside", { sizes: written() });
+    const which = first ? first[1] : [...broken][0];
+    const condition = which === undefined ? "" : conditions[which].text;
+    if (how === "good") put(told, data.failed ? "mended" : "inside", { sizes: written() });
+    else if (how === "doubt") put(told, "another", { sizes: written(), condition });
+    else if (which === undefined) put(told, "beyond", { sizes: written() });
     else {
-      const which = first ? first[1] : [...broken][0];
       const where = first ? first[0].querySelector("h3").textContent.trim() : say("its.path");
-      put(told, "outside", { sizes: written(), where, condition: conditions[which].text });
+      put(told, "outside", { sizes: written(), where, condition });
     }
     document.getElementById("reset").hidden = Object.keys(letters).every((n) => letters[n] === data.letters[n]);
   };
