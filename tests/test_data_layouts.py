@@ -88,6 +88,22 @@ def test_of_several_sets_one_must_be_chosen(tmp_path):
         load(str(tmp_path / "emnist-balanced"))
 
 
+def test_sets_that_are_not_downloaded_say_where_they_belong(tmp_path, capsys):
+    from shapeproof.cli import main
+
+    for words in (
+        ["data", "fetch", "kmnist"],
+        ["data", "check", "emnist-letters"],
+        ["train", "--data", "fashion-mnist"],
+    ):
+        with pytest.raises(SystemExit) as end:
+            main([*words, "--data-root", str(tmp_path)])
+        assert end.value.code == 2
+        err = capsys.readouterr().err
+        assert "put its" in err
+        assert "raw" in err
+
+
 def test_an_unknown_set_is_named_by_its_folder_and_its_classes_by_a_file(tmp_path):
     four_files(tmp_path / "shapes", classes=3, joint=".", zipped=False)
     data = load(str(tmp_path / "shapes"))

@@ -74,6 +74,26 @@ def test_repeat_refuses_a_network_whose_file_has_changed(tmp_path, capsys):
     assert "has changed since" in capsys.readouterr().err
 
 
+def test_a_run_that_is_too_short_says_so(tmp_path, capsys):
+    assert status("train", "two-stage", "--data", "digits", "--batch-size", "2000", "--output", tmp_path / "run") == 0
+    out = capsys.readouterr().out
+    assert "the batch size is 1,437 instead of 2,000" in out
+    assert "1 step in all are few" in out
+
+
+def test_a_run_on_a_directory_is_evaluated_from_another_place(tmp_path, monkeypatch, capsys):
+    from test_data_folders import tree
+
+    tree(tmp_path / "there" / "set", size=(28, 28))
+    monkeypatch.chdir(tmp_path / "there")
+    (tmp_path / "there" / "net.py").write_text(NETWORKS)
+    words = [f"{tmp_path}/there/net.py:Flat", "--set", "classes=3", "--data", "set", "--threads", "1"]
+    assert status("train", *words, "--output", "run") == 0
+    monkeypatch.chdir(tmp_path)
+    assert status("evaluate", tmp_path / "there" / "run", "--json") == 0
+    assert '"count": 30' in capsys.readouterr().out
+
+
 def test_every_field_of_a_recipe_is_an_option(capsys):
     from shapeproof.cli.recipe import FIELDS, described
 

@@ -28,7 +28,9 @@ def list_sets(data_root: Path | None) -> None:
     click.echo("digits  ships with shapeproof: 1,797 digits of 28x28 (UCI optical recognition set, CC BY 4.0)")
     for known in KNOWN.values():
         folder = found_folder(known, root)
-        place = f"in {folder}" if folder else f"not under {root}; run: shapeproof data fetch {known.name}"
+        fetched = f"run: shapeproof data fetch {known.name}"
+        wanted = fetched if known.mirrors else f"read from {known.folder}/raw, once you have put it there"
+        place = f"in {folder}" if folder else f"not under {root}; {wanted}"
         click.echo(f"{known.name}  {place}")
 
 
@@ -46,6 +48,9 @@ def fetch_set(name: str, data_root: Path | None) -> None:
     if name not in KNOWN:
         raise UsageError(f"there is nothing to fetch called {name!r}; known are {', '.join(KNOWN)}")
     root = where(data_root)
+    if not KNOWN[name].mirrors and not found_folder(KNOWN[name], root):
+        place = root / KNOWN[name].folder / "raw"
+        raise UsageError(f"{name} is read where it lies, and not downloaded; put its four files into {place}")
     folder = found_folder(KNOWN[name], root) or fetch(KNOWN[name], root)
     click.echo(f"{name} is in {folder}")
 

@@ -43,13 +43,16 @@ def _records(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
 
 
 def _show(found: list[tuple[Path, dict[str, Any]]]) -> None:
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    table = Table()
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for name in ("run", "model", "data", "recipe", "epochs", "seed", "state", "accuracy", "training", "images/s"):
         table.add_column(
-            name, justify="right" if name in ("epochs", "seed", "accuracy", "training", "images/s") else "left"
+            name,
+            justify="right" if name in ("epochs", "seed", "accuracy", "training", "images/s") else "left",
+            overflow="fold",
         )
     for path, record in found:
         final, recipe = record.get("final", {}), record["recipe"]

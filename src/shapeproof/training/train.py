@@ -18,6 +18,7 @@ from shapeproof.errors import UsageError
 from shapeproof.models import target as targets
 from shapeproof.training import checkpoint, kernels, recipes, session
 from shapeproof.training import record as records
+from shapeproof.training.batches import held_back, plan
 from shapeproof.training.distributed import World, joined
 from shapeproof.training.fit import fitted
 from shapeproof.training.preparation import Preparation
@@ -28,6 +29,8 @@ from shapeproof.training.run import METRICS, STATE, Run, put_weights, read_recor
 
 if TYPE_CHECKING:
     from shapeproof.data.dataset import DataSet
+
+FEW_STEPS = 50
 
 
 def train(
@@ -109,7 +112,13 @@ def _begun(
     fit = fitted(made, found, recipe)
     path = Path(place.output) if place.output is not None else _default_output(asked, recipe)
     undo = session.new_folder(path, overwrite=place.overwrite) if world.leads else None
-    notes = [*found.notes, *fit.notes, *_launched(world), *_noticed(found, screen, world)]
+    notes = [
+        *found.notes,
+        *fit.notes,
+        *_few_steps(found, recipe, asked),
+        *_launched(world),
+        *_noticed(found, screen, world),
+    ]
     try:
         sitting = session.Session(path, made, found, recipe, asked, fit.preparation, world, screen, callback, notes, {})
         trainer = sitting.start()
@@ -119,6 +128,21 @@ def _begun(
     finally:
         if undo:
             undo()
+
+
+def _few_steps(data: DataSet, recipe: Recipe, asked: Asked) -> list[str]:
+    """What to say of a batch size larger than the set, and of a run too short to learn much."""
+    count = len(data.train_labels) - held_back(len(data.train_labels), asked.validation)
+    steps = plan(count, recipe)
+    notes = []
+    if recipe.batch_size > count:
+        notes.append(f"the batch size is {count:,} instead of {recipe.batch_size:,}: there are no more pictures")
+    if steps.total < FEW_STEPS:
+        many = "step" if steps.total == 1 else "steps"
+        notes.append(
+            f"{steps.total} {many} in all are few to learn from: more --epochs, or a smaller --batch-size, train longer"
+        )
+    return notes
 
 
 def _launched(world: World) -> list[str]:
