@@ -1,9 +1,13 @@
 """The sizes for which a model runs: known answers, exact, and borne out by running just inside and outside."""
 
+import math
+
+import pytest
 import torch
 from torch import nn
 
 import shapeproof as sp
+from shapeproof.dims.dim import at
 from shapeproof.models.document import FourStage, TwoStage
 
 
@@ -118,10 +122,50 @@ def test_a_branch_on_a_size_is_a_condition_of_the_result():
 def test_a_letter_that_python_loses_is_said_and_nothing_is_claimed():
     class Loses(nn.Module):
         def forward(self, x):
-            return x.view(x.size(0), int(x.size(1) * 0.5), 2)
+            return x.view(x.size(0), int(torch.tensor(x.size(1)).div(2).item()), 2)
 
     d = sp.derive(Loses(), "N,K=8")
     assert not d.domain.exact
+
+
+def sizes_of(x):
+    """What Python computes of sizes, one for each way of dropping a letter."""
+    n, h, _ = x.shape
+    return {
+        "int": int(h * 0.5),
+        "int of a quotient": int(h / 3),
+        "int of a rounding": int(math.ceil(h / 4)),  # noqa: RUF046  # what models write
+        "round": round(h * 0.25),
+        "a float that rounds": int(h * 0.7),
+        "square": h**2,
+        "root": int(math.sqrt(h)),
+        "root as a power": int(h**0.5),
+        "shift": h >> 1,
+        "mask": h & 7,
+        "sum": sum(x.shape),
+        "product": math.prod(x.shape),
+        "length": len(x) * 2,
+        "smaller": min(n, h),
+        "abs": abs(-h),
+        "float": int(float(h) / 2),
+        "several": int((h + 3) / 2 - 1),
+        "sides": int(h / n),
+    }
+
+
+@pytest.mark.parametrize("name", sizes_of(torch.zeros(2, 10, 3)))
+def test_what_python_computes_of_sizes_keeps_its_letters(name):
+    def model(x):
+        return torch.zeros(sizes_of(x)[name] + 1)
+
+    d = sp.derive(model, "N,H,3")
+    assert not d.warnings
+    assert d.domain.exact
+    (size,) = d.output
+    for n, h in ((1, 90), (3, 7), (2, 10), (7, 64)):
+        if all(c.relation.holds({"N": n, "H": h}) for c in d.conditions):
+            assert at(size, {"N": n, "H": h}) == sizes_of(torch.zeros(n, h, 3))[name] + 1
+    assert [key for key in globals() if key in ("int", "len", "float")] == []
 
 
 def test_the_solution_is_what_pytorch_does_on_a_whole_grid():

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from shapeproof.capture.letters import with_letters
 from shapeproof.capture.refusal import python_failure
 from shapeproof.capture.run import run
 from shapeproof.capture.trace import Call, Manner, Trace
@@ -36,7 +37,7 @@ def derived(
         like: how the model was run before, where this is one of many runs of it.
     """
     with collecting() as conditions:
-        trace = run(model, args, kwargs, like)
+        trace = with_letters(lambda: run(model, args, kwargs, like)) if sizes else run(model, args, kwargs, like)
     failing = python_failure(trace)
     calls = [*trace.calls, failing] if failing else trace.calls
     steps = steps_of(calls, trace.parameters)

@@ -159,15 +159,18 @@ _collected: ContextVar[list[Condition] | None] = ContextVar("collected", default
 
 
 @contextmanager
-def collecting() -> Iterator[list[Condition]]:
-    """Gather the conditions with letters in them that hold while the block runs."""
+def collecting(*, apart: bool = False) -> Iterator[list[Condition]]:
+    """Gather the conditions with letters in them that hold while the block runs.
+
+    A block within another tells that one too, unless it is set ``apart``.
+    """
     found: list[Condition] = []
     token = _collected.set(found)
     try:
         yield found
     finally:
         _collected.reset(token)
-        for condition in found:  # a run within another run's exploration tells both
+        for condition in () if apart else found:
             note(condition)
 
 

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Number: TypeAlias = "int | Fraction"
 
 
 @dataclass(frozen=True)
-class _Node:
+class Node:
     """Part of an expression: its text and its hash are made once, since sorting and caches ask for them often."""
 
     @cached_property
@@ -29,6 +29,24 @@ class _Node:
 
     def _written(self) -> str:
         raise NotImplementedError
+
+    @property
+    def letters(self) -> frozenset[str]:
+        """The letters that occur in it."""
+        return frozenset().union(*(v.letters for f in fields(self) if isinstance(v := getattr(self, f.name), Node)))
+
+    def value(self, sizes: Mapping[str, int]) -> Any:
+        """Put numbers for letters. Raises ``KeyError`` for a letter without one."""
+        raise NotImplementedError
+
+    def put(self, given: Mapping[str, Poly]) -> Poly:
+        """Put expressions for letters, and let what folds fold. Raises ``ZeroDivisionError`` for a divisor of zero."""
+        raise NotImplementedError
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its value is a whole number for all sizes."""
+        return True
 
     def __str__(self) -> str:
         return self.text
@@ -42,26 +60,35 @@ class _Node:
 
 
 @dataclass(frozen=True)
-class Symbol(_Node):
+class Symbol(Node):
     """A letter that stands for a size of at least 1."""
 
     name: str
-    __hash__ = _Node.__hash__
+    __hash__ = Node.__hash__
 
     def _written(self) -> str:
         return self.name
+
+    @property
+    def letters(self) -> frozenset[str]:
+        """Itself."""
+        return frozenset({self.name})
 
     def value(self, sizes: Mapping[str, int]) -> Number:
         """Return the size given for this letter."""
         return sizes[self.name]
 
+    def put(self, given: Mapping[str, Poly]) -> Poly:
+        """What is given for it, or itself."""
+        return given.get(self.name, symbol(self.name))
+
 
 @dataclass(frozen=True)
-class Floor(_Node):
+class Floor(Node):
     """The largest integer not above ``body``."""
 
     body: Poly
-    __hash__ = _Node.__hash__
+    __hash__ = Node.__hash__
 
     def _written(self) -> str:
         constant_part = Fraction(self.body.constant_term)
@@ -76,13 +103,17 @@ class Floor(_Node):
         """Evaluate the body, then round down."""
         return math.floor(self.body.value(sizes))
 
+    def put(self, given: Mapping[str, Poly]) -> Poly:
+        """The body with expressions for letters, rounded down."""
+        return floor(self.body.put(given).expanded())
+
 
 @dataclass(frozen=True)
-class Group(_Node):
+class Group(Node):
     """A sum kept whole as one factor of a product."""
 
     body: Poly
-    __hash__ = _Node.__hash__
+    __hash__ = Node.__hash__
 
     def _written(self) -> str:
         return f"({self.body})"
@@ -91,24 +122,37 @@ class Group(_Node):
         """Evaluate the sum."""
         return self.body.value(sizes)
 
+    def put(self, given: Mapping[str, Poly]) -> Poly:
+        """The sum with expressions for letters."""
+        return self.body.put(given)
+
 
 @dataclass(frozen=True)
-class Quotient(_Node):
+class Quotient(Node):
     """One sum over another that does not divide it evenly, term by term."""
 
     above: Poly
     below: Poly
-    __hash__ = _Node.__hash__
+    __hash__ = Node.__hash__
 
     def _written(self) -> str:
-        return f"({self.above})/({self.below})"
+        return "/".join(f"({part})" if set(str(part)) & set(" */") else str(part) for part in (self.above, self.below))
 
     def value(self, sizes: Mapping[str, int]) -> Number:
         """Divide exactly; raises ``ZeroDivisionError`` where the divisor is zero."""
         return _tidy(Fraction(self.above.value(sizes)) / Fraction(self.below.value(sizes)))
 
+    @property
+    def is_whole(self) -> bool:
+        """Not as far as the form shows."""
+        return False
 
-Atom: TypeAlias = Symbol | Floor | Group | Quotient
+    def put(self, given: Mapping[str, Poly]) -> Poly:
+        """Both sums with expressions for letters, divided again."""
+        return divide(self.above.put(given), self.below.put(given))
+
+
+Atom: TypeAlias = Node
 Product: TypeAlias = tuple[tuple[Atom, int], ...]  # atoms with their powers, in the order of their text
 
 
@@ -120,11 +164,11 @@ def _tidy(number: Number) -> Number:
 
 
 @dataclass(frozen=True)
-class Poly(_Node):
+class Poly(Node):
     """A sum of products in normal form; equal sums that need no expansion are equal objects."""
 
     terms: tuple[tuple[Product, Number], ...]
-    __hash__ = _Node.__hash__
+    __hash__ = Node.__hash__
 
     @cached_property
     def letters(self) -> frozenset[str]:
@@ -132,7 +176,7 @@ class Poly(_Node):
         found: set[str] = set()
         for product, _ in self.terms:
             for atom, _power in product:
-                found |= _atom_letters(atom)
+                found |= atom.letters
         return frozenset(found)
 
     @property
@@ -148,7 +192,7 @@ class Poly(_Node):
     @cached_property
     def is_integral(self) -> bool:
         """Whether the value is whole whatever the letters, as far as the form shows."""
-        return all(isinstance(c, int) and not _has_quotient(p) for p, c in self.terms)
+        return all(isinstance(c, int) and not _in_part(p) for p, c in self.terms)
 
     def value(self, sizes: Mapping[str, int]) -> Number:
         """Put numbers for letters. Raises ``KeyError`` for a letter without one."""
@@ -190,7 +234,7 @@ class Poly(_Node):
         for product, coefficient in self.terms:
             part = constant(coefficient)
             for atom, power in product:
-                inner = _put_atom(atom, given)
+                inner = atom.put(given)
                 for _ in range(power):
                     part = part * inner
             total = total + part
@@ -204,25 +248,9 @@ class Poly(_Node):
         return _text(_absorbed(self))
 
 
-def _atom_letters(atom: Atom) -> frozenset[str]:
-    if isinstance(atom, Symbol):
-        return frozenset({atom.name})
-    if isinstance(atom, Quotient):
-        return atom.above.letters | atom.below.letters
-    return atom.body.letters
-
-
-def _put_atom(atom: Atom, given: Mapping[str, Poly]) -> Poly:
-    if isinstance(atom, Symbol):
-        return given.get(atom.name, symbol(atom.name))
-    if isinstance(atom, Quotient):
-        return divide(atom.above.put(given), atom.below.put(given))
-    inner = atom.body.put(given)
-    return floor(inner.expanded()) if isinstance(atom, Floor) else inner
-
-
-def _has_quotient(product: Product) -> bool:
-    return any(isinstance(atom, Quotient) for atom, _ in product)
+def _in_part(product: Product) -> bool:
+    """Whether a product may be no whole number."""
+    return not all(atom.is_whole for atom, _ in product)
 
 
 def _sort_key(atom: Atom) -> tuple[int, str]:
@@ -300,7 +328,7 @@ def floor(poly: Poly) -> Poly:
     if inner.is_constant:
         return _sum(whole)
     inner = _lowered(inner)
-    if Fraction(inner.terms[0][1]) < 0 and not any(_has_quotient(p) for p, _ in inner.terms):
+    if Fraction(inner.terms[0][1]) < 0 and not any(_in_part(p) for p, _ in inner.terms):
         # one form for the two ways to round up: floor(-P/n) = -floor((P + n - 1)/n) for a whole P
         n = math.lcm(*(Fraction(c).denominator for _, c in inner.terms))
         turned = floor(inner.scaled(-1) + constant(Fraction(n - 1, n)))
@@ -312,13 +340,13 @@ def _whole_part(product: Product, coefficient: Number) -> Number:
     """What may leave the floor: of the constant its floor, of any other whole term everything, else nothing."""
     if not product:
         return math.floor(coefficient)
-    return coefficient if isinstance(coefficient, int) and not _has_quotient(product) else 0
+    return coefficient if isinstance(coefficient, int) and not _in_part(product) else 0
 
 
 def _lowered(poly: Poly) -> Poly:
     """Lower the constant under a floor as far as it changes nothing: ``floor(H/2 + 3/4)`` is ``floor((H + 1)/2)``."""
     rest = poly - constant(poly.constant_term)
-    if any(_has_quotient(p) for p, _ in rest.terms):
+    if any(_in_part(p) for p, _ in rest.terms):
         return poly
     denominator = math.lcm(*(Fraction(c).denominator for _, c in rest.terms))
     return rest + constant(Fraction(math.floor(poly.constant_term * denominator), denominator))

@@ -15,7 +15,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from shapeproof.dims.conditions import Relation
-from shapeproof.dims.expr import Floor, Group, Poly, Quotient, Symbol, constant, divide, floor, symbol
+from shapeproof.dims.expr import Floor, Group, Poly, Symbol, constant, divide, floor, symbol
 
 MOST = 200_000  # sizes looked at, at most; beyond that the conditions are reported as they are
 Interval = tuple[int, int | None]
@@ -184,7 +184,7 @@ def _line(poly: Poly) -> tuple[Fraction, Fraction, Fraction] | None:
             offset += coefficient
             continue
         (atom, power), *others = product
-        if others or power != 1 or isinstance(atom, Quotient):
+        if others or power != 1 or not isinstance(atom, (Symbol, Floor, Group)):
             return None
         inner = (Fraction(1), Fraction(0), Fraction(0)) if isinstance(atom, Symbol) else _line(atom.body)
         if inner is None:
@@ -202,7 +202,7 @@ def _put(poly: Poly, name: str, period: int, remainder: int) -> Poly | None:
     for product, coefficient in poly.terms:
         part = constant(coefficient)
         for atom, power in product:
-            if isinstance(atom, Quotient):
+            if not isinstance(atom, (Symbol, Floor, Group)):
                 return None
             if isinstance(atom, Symbol):
                 inner: Poly | None = symbol("t").scaled(period) + constant(remainder)

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from shapeproof.dims.conditions import Relation
-from shapeproof.dims.expr import Atom, Floor, Poly, Product, Quotient, Symbol
+from shapeproof.dims.expr import Atom, Floor, Group, Poly, Product, Quotient, Symbol
 from shapeproof.dims.formula import Formula
 
 Tree = Any  # int | str | list[Tree]; mypy has no recursive type that json.loads would also give
@@ -55,4 +55,6 @@ def _atom(atom: Atom) -> Tree:
         return ["floor", of_poly(atom.body)]
     if isinstance(atom, Quotient):
         return ["/", of_poly(atom.above), of_poly(atom.below)]
-    return of_poly(atom.body)
+    if isinstance(atom, Group):
+        return of_poly(atom.body)
+    return str(atom)
