@@ -38,6 +38,14 @@ ASKED = frozenset("softmax log_softmax softmin squeeze getitem layer_norm".split
 REARRANGED = frozenset("squeeze unsqueeze transpose t swapaxes swapdims resize resize_as as_strided".split())
 
 
+# Operations after which a tensor holds no other values than before.
+_SAME_VALUES = frozenset(
+    """broadcast_to chunk clone contiguous cpu cuda detach expand expand_as flatten flip getitem int long movedim narrow
+    permute repeat reshape select split squeeze swapaxes t tile to transpose type_as unbind unflatten unsqueeze view
+    view_as""".split()
+)
+
+
 @dataclass
 class _Known:
     """What is known of one live tensor: its shape with letters, and the call that made it."""
@@ -45,6 +53,7 @@ class _Known:
     alive: weakref.ref[Tensor]
     shape: Shape
     maker: int | None
+    below: int | None = None
 
 
 class Recorder(TorchFunctionMode):
@@ -85,9 +94,9 @@ class Recorder(TorchFunctionMode):
         self._detailed = detailed
         self._bare = bare
 
-    def know(self, tensor: Tensor, shape: Shape, maker: int | None = None) -> None:
-        """Note the shape with letters of a tensor."""
-        known = _Known(weakref.ref(tensor), shape, maker)
+    def know(self, tensor: Tensor, shape: Shape, maker: int | None = None, below: int | None = None) -> None:
+        """Note the shape with letters of a tensor, and the size that its whole numbers count up to."""
+        known = _Known(weakref.ref(tensor), shape, maker, below)
         self._known[id(tensor)] = known
         self._by_memory[memory(tensor)] = known
 
@@ -222,13 +231,15 @@ class Recorder(TorchFunctionMode):
 
     def _operand(self, leaf: Tensor) -> Operand:
         strides = tuple(leaf.stride()) if leaf.layout == torch.strided else None
-        return Operand(self.shape_of(leaf), str(leaf.dtype).removeprefix("torch."), strides)
+        known = self._lookup(leaf)
+        dtype = str(leaf.dtype).removeprefix("torch.")
+        return Operand(self.shape_of(leaf), dtype, strides, known.below if known else None)
 
     def _fed(self, leaf: Any) -> Any:
         if not isinstance(leaf, Tensor):
             return leaf
         known, seen = self._lookup(leaf), self._operand(leaf)
-        return Fed(seen.shape, seen.dtype, seen.stride, known.maker if known else None, id(leaf))
+        return Fed(**vars(seen), maker=known.maker if known else None, identity=id(leaf))
 
     def _note_result(self, call: Call, result: Any, args: Any = (), kwargs: Any = None) -> None:
         call.output = mapped_sizes(result)
@@ -238,9 +249,12 @@ class Recorder(TorchFunctionMode):
         real = list(map(size_of, leaves))
         agree = [tuple(map(int, s)) for s in shapes] == real
         index = len(self.trace.calls) - 1
+        below = call.derived.below if call.derived else None
+        if call.op in _SAME_VALUES and args and isinstance(args[0], Tensor):
+            below = self._operand(args[0]).below
         old = {memory(leaf) for leaf in tensors((args, kwargs))}
         for place, leaf in enumerate(leaves):
-            self.know(leaf, shapes[place] if agree else real[place], index)
+            self.know(leaf, shapes[place] if agree else real[place], index, below)
             where = memory(leaf)
             if where not in old:
                 self._kept.made(where)

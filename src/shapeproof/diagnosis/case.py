@@ -135,7 +135,7 @@ class Case:
         makers = [n for n, call in enumerate(self.calls[:-1]) if call.output == shape]
         given = any(tuple(value.shape) == shape for _, value in self.inputs())
         maker = makers[-1] if makers and not given else None
-        return Fed(shape, str(tensor.dtype).removeprefix("torch."), None, maker, id(tensor))
+        return Fed(shape, str(tensor.dtype).removeprefix("torch."), maker=maker, identity=id(tensor))
 
     @property
     def entering(self) -> tuple[int, ...]:

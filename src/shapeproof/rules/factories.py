@@ -73,7 +73,9 @@ def arange(*args: Any, start: Any = 0, end: Any = None, step: Any = 1, **_: Any)
         ahead = end - start if decide(">=", step, 0) else start - end
         require(">=", ahead, 0, "argument", words, got)
     count = -((start - end) // step) if whole else math.ceil((float(end) - float(start)) / float(step))
-    return Derived((count,), "ceil((end - start)/step)", f"ceil(({end} - {start})/{step}) = {count}")
+    line = f"ceil(({end} - {start})/{step}) = {count}"
+    counts = whole and int(step) == 1 and int(start) >= 0
+    return Derived((count,), "ceil((end - start)/step)", line, below=end if counts else None)
 
 
 @rule("linspace", "logspace", page="torch.linspace")

@@ -153,6 +153,10 @@ def embedding(input: Operand, weight: Operand, *_: Any, **__: Any) -> Derived:
     """Each index becomes one row of the table: ``(*)`` to ``(*, embedding_dim)``."""
     if len(weight.shape) != 2:
         raise Violation("rank", "a table of 2 dimensions (num_embeddings, embedding_dim)", show(weight.shape))
+    if input.below is not None:
+        rows = weight.shape[0]
+        words = f"num_embeddings = {rows}, more than the largest index"
+        require(">=", rows, input.below, "index-range", words, f"positions up to {input.below - 1}")
     return becomes(input, (*input.shape, weight.shape[1]), "(*) -> (*, embedding_dim)")
 
 

@@ -54,11 +54,19 @@ COUNTED_NOTE = "a size that the values decide: the number is the one PyTorch fou
 
 @dataclass(frozen=True)
 class Operand:
-    """What a rule sees of a tensor: its shape (sizes, possibly with letters), dtype name and strides in elements."""
+    """What a rule sees of a tensor.
+
+    Attributes:
+        shape: sizes, possibly with letters.
+        dtype: its name.
+        stride: in elements.
+        below: for whole numbers that count from 0 to a size, as positions do, that size; ``None`` for any other values.
+    """
 
     shape: Shape
     dtype: str = "float32"
     stride: tuple[int, ...] | None = None
+    below: int | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,7 @@ class Derived:
         macs: multiply-adds; ``None`` where the rule does not know.
         windows: for sliding windows, one per spatial axis.
         notes: what a learner should not overlook, such as a row that the floor drops.
+        below: for whole numbers that count from 0 to a size, that size.
     """
 
     shape: Any
@@ -81,6 +90,7 @@ class Derived:
     macs: int | None = 0
     windows: tuple[Window, ...] = ()
     notes: tuple[str, ...] = ()
+    below: int | None = None
 
 
 class Violation(Exception):  # noqa: N818  # not an error of ours: a finding, caught by capture
