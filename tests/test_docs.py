@@ -16,6 +16,8 @@ ELSEWHERE = {
     "shapeproof derive path/to/file.py:Net --input N,3,H,W --set width=64": "a place for the reader's own file",
     "shapeproof train four-stage --recipe reference --output runs/first": "minutes; tests/test_train_*.py train",
     "shapeproof evaluate runs/first": "needs the run above",
+    "shapeproof run train.py --epochs 3": "the reader's own script; tests/test_docs_explain.py has one",
+    "shapeproof check": "the reader's own targets; tests/test_docs_explain.py has some",
 }
 
 

@@ -32,7 +32,7 @@ _WITHOUT_SIZE = {UninitializedBuffer, UninitializedParameter}
 
 
 # operations whose arguments are kept in every run: without them what runs and is wrong could not be told
-ASKED = frozenset("softmax log_softmax softmin squeeze getitem layer_norm".split())
+ASKED = frozenset("softmax log_softmax softmin squeeze getitem".split())
 
 # in place, these give the tensor itself another shape
 REARRANGED = frozenset("squeeze unsqueeze transpose t swapaxes swapdims resize resize_as as_strided".split())

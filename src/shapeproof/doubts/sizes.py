@@ -1,4 +1,4 @@
-"""Doubts about sizes that happen to fit: pairs that broadcast, axes that are relabelled, one value normalised."""
+"""Doubts about sizes that happen to fit: pairs that broadcast, axes that are relabelled, a choice among one."""
 
 from __future__ import annotations
 
@@ -74,15 +74,10 @@ def relabelled(scene: Scene) -> Iterator[Doubt]:
 
 
 def one_value(scene: Scene) -> Iterator[Doubt]:
-    """A normalisation or softmax over a single value: its result is the same whatever comes in."""
+    """A softmax over a single value, or a single class: the result is the same whatever comes in."""
     for index, call in enumerate(scene.calls):
         entering = one_in(call)
-        if call.op == "layer_norm":
-            args, kwargs = call.given or ((), {})
-            over = kwargs.get("normalized_shape", args[1] if len(args) > 1 else ())
-            if over and all(same(size, 1) for size in over):
-                yield Doubt("one-value", f"layer_norm over one value of {show(entering)} gives 0 for any input", index)
-        elif call.op in SOFTMAXES and len(entering) > 1:
+        if call.op in SOFTMAXES and len(entering) > 1:
             dim = dim_of(call)
             if isinstance(dim, int) and same(entering[dim], 1):
                 always = "0" if call.op == "log_softmax" else "1"

@@ -72,7 +72,8 @@ def summary(derivation: Derivation) -> list[str]:
     lines += _manner_lines(derivation)
     if derivation.domain is not None:
         lines.append(domain_text(derivation))
-    lines += [f"{warning.code}: {warning.message}" for warning in derivation.warnings]
+    for warning in derivation.warnings:
+        lines += [f"warning {warning.code}: {warning.message}", *_fix_lines(warning.fixes)]
     if derivation.unused:
         lines.append(f"never called: {', '.join(derivation.unused)}")
     return lines
