@@ -282,6 +282,7 @@ class Recorder(TorchFunctionMode):
 
     def finish(self, model: Any) -> None:
         """The run is over: note what is to be said of the model itself, which lazy layers have made by now."""
+        self.trace.inside = self._stack[-1] if self._stack else ""
         if isinstance(model, nn.Module):
             sized = [p for p in model.parameters() if not is_lazy(p)]
             self.trace.parameters = {id(p): (p.numel(), p.numel() * p.element_size()) for p in sized}

@@ -65,7 +65,7 @@ def python_failure(trace: Trace) -> Call | None:
         frames.append(tb.tb_frame)
         tb = tb.tb_next
     before = trace.calls[-1] if trace.calls else None
-    call = Call(frames[-1].f_code.co_name.strip("_"), before.module if before else "", source_line(frames[-1]), ())
+    call = Call(frames[-1].f_code.co_name.strip("_"), trace.inside, source_line(frames[-1]), ())
     call.error = trace.error if isinstance(trace.error, Exception) else None
     owner = frames[-1].f_locals.get("self")
     call.violation = Violation("rank", "sizes that the model's own check accepts", str(trace.error))

@@ -89,6 +89,7 @@ class Trace:
         parameters: number and bytes of each parameter of the model, by id.
         unused: paths of modules without children that were never called.
         manner: on what kind of tensors the run was made, and why.
+        inside: path of the module that was running when an error ended the run.
     """
 
     calls: list[Call] = field(default_factory=list)
@@ -97,3 +98,4 @@ class Trace:
     parameters: dict[int, tuple[int, int]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     manner: Manner = field(default_factory=Manner)
+    inside: str = ""

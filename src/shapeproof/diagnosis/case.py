@@ -144,6 +144,11 @@ class Case:
             return sizes(self.fed[0])
         return tuple(map(int, self.call.inputs[0])) if self.call.inputs else ()
 
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The sizes of everything that went into the failed call."""
+        return [sizes(fed) for fed in self.fed]
+
     def maker(self, fed: Fed | None) -> Call | None:
         """The call that made a tensor."""
         return None if fed is None or fed.maker is None else self.calls[fed.maker]

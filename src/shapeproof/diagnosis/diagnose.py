@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -72,7 +73,8 @@ def diagnose(setup: Setup, derivation: Derivation) -> Diagnosis:
     case, _ = tried(setup)
     if case is None:
         return found
-    with same_randomness():  # fresh weights are drawn
+    with same_randomness(), warnings.catch_warnings():  # fresh weights are drawn, and unlikely edits tried
+        warnings.simplefilter("ignore")
         plans = sorted(_plans(setup, case, _Budget(), 0), key=lambda plan: (not plan.proved, plan.cost))
     proved = _different([plan for plan in plans if plan.proved])
     offered = proved or _different([plan for plan in plans if plan.edits[0].attribute != "size"])
@@ -172,7 +174,8 @@ def _followed(setup: Setup, case: Case, edit: Edit, budget: _Budget, depth: int)
 def _same_failure(before: Case, after: Case) -> bool:
     """Whether the failure stands where it stood, with the same sizes."""
     a, b = before.call, after.call
-    return len(before.calls) >= len(after.calls) and (a.op, a.module, a.source) == (b.op, b.module, b.source)
+    places = (a.op, a.module, a.source) == (b.op, b.module, b.source)
+    return len(before.calls) >= len(after.calls) and places and before.shapes == after.shapes
 
 
 def _strange(case: Case, setup: Setup, output: Any) -> float:

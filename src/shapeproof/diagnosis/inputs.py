@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 from torch import Tensor
 
-from shapeproof.diagnosis.case import Case, feds, sizes
+from shapeproof.diagnosis.case import Case, feds, sizes, tried
 from shapeproof.diagnosis.edits import Edit, resized
 from shapeproof.diagnosis.propose import input_edit
 
 WRITTEN_FOR = (28, 32, 224)  # MNIST, CIFAR, ImageNet
+KNOWN = {(1, 28), (1, 32), (3, 32), (1, 224), (3, 224)}  # channels and sides of what those networks are given
 SIZES = (*WRITTEN_FOR, 64, 96, 128, 227, 256, 299, 512)
 LARGEST = 2**24  # elements of an input that is tried
 SMALLEST = 129  # the smallest size that works is looked for below this one
@@ -49,10 +51,17 @@ def other_sizes(case: Case, known_only: bool = False) -> Iterator[Edit]:
         return
     place, value = first
     for size in SIZES:
-        cost = 0.0 if size in WRITTEN_FOR else 2.0
+        cost = _cost(value, size)
         yield from _at_size(
             case, place, value, dict.fromkeys(spatial_axes(value), size), cost if known_only else cost + 0.5
         )
+
+
+def _cost(value: Tensor, size: int) -> float:
+    """How plausible it is that a network was written for pictures of this side."""
+    if size not in WRITTEN_FOR:
+        return 2.0
+    return 0.0 if value.dim() != 4 or (value.shape[1], size) in KNOWN or value.shape[1] > 4 else 1.0
 
 
 def larger(case: Case) -> Iterator[Edit]:
@@ -63,17 +72,35 @@ def larger(case: Case) -> Iterator[Edit]:
     place, value = first
     axes = spatial_axes(value)
     low = min(value.shape[axis] for axis in axes)
+    if value.dim() == 4 and low < 224 and _only_at(case, place, value, 224):
+        yield from _at_size(case, place, value, dict.fromkeys(axes, 224), 0.3)
     for size in (*range(low + 1, SMALLEST), *(s for s in SIZES if s >= SMALLEST)):
         chosen = {axis: max(size, value.shape[axis]) for axis in axes}
-        yield from _at_size(case, place, value, chosen, 0.5)
+        yield from _at_size(case, place, value, chosen, 0.5, ", the smallest that work" if size < SMALLEST else "")
 
 
-def _at_size(case: Case, place: int | str, value: Tensor, axes: dict[int, int], cost: float) -> Iterator[Edit]:
+def _only_at(case: Case, place: int | str, value: Tensor, side: int) -> bool:
+    """Whether a network runs at a side and not at twice that side: its last layers are made for the first."""
+    runs = []
+    for size in (2 * side, side):
+        setup = case.setup.copied()
+        held: Any = setup.args if isinstance(place, int) else setup.kwargs
+        held[place] = resized(value[:1], dict.fromkeys(spatial_axes(value), size))
+        try:
+            runs.append(tried(setup)[0] is None)
+        except Exception:  # noqa: BLE001  # the model's own error at another size
+            return False
+    return runs == [False, True]
+
+
+def _at_size(
+    case: Case, place: int | str, value: Tensor, axes: dict[int, int], cost: float, more: str = ""
+) -> Iterator[Edit]:
     shape = [axes.get(axis, size) for axis, size in enumerate(value.shape)]
     if shape == list(value.shape) or math.prod(shape) > LARGEST:
         return
     wanted = " x ".join(str(size) for size in axes.values())
-    yield input_edit(case, place, "size", f"sizes of {wanted}", partial(resized, axes=axes), cost)
+    yield input_edit(case, place, "size", f"sizes of {wanted}{more}", partial(resized, axes=axes), cost)
 
 
 def channels(case: Case, needed: int, axis: int, cost: float) -> Iterator[Edit]:

@@ -70,7 +70,7 @@ def branches(case: Case, code: str = "residual") -> Iterator[Edit]:
             if len(mine) >= 3 and isinstance(layer, (*CONVS, *TRANSPOSED)):
                 yield from _places(case, path, layer, mine, other, code)
         yield from _width(case, own, mine, other, code)
-        if not own and len(mine) >= 4 and not joined:
+        if not own and len(mine) >= 4 and code == "residual" and (mine[1] != other[1] or mine[2] >= 2 * other[2] - 1):
             yield from _projection(case, place, mine, other)
     yield from _same_places(case)
 
@@ -83,8 +83,9 @@ def _places(
         return
     if isinstance(layer, TRANSPOSED):
         short = tuple(t - o for o, t in zip(ours, theirs, strict=True))
-        if all(0 <= s < max(layer.stride) for s in short):
-            new = tuple(a + s for a, s in zip(layer.output_padding, short, strict=True))
+        most = max(layer.stride) - 1
+        if min(short) >= 0 and max(short) and most:  # what is still short then is up to the other layers
+            new = tuple(min(a + s, most) for a, s in zip(layer.output_padding, short, strict=True))
             yield from argument(case, path, "output_padding", new, 0.1, code)
         return
     if isinstance(layer.padding, str):
@@ -168,9 +169,12 @@ def _interpolated(case: Case, a: tuple[int, ...], b: tuple[int, ...]) -> Iterato
     late = 0 if depth[0] > depth[1] else 1  # the decoder's map is the one that comes from further down
     x, y = (written(nodes[place], case.text) for place in (late, 1 - late))
     new = f"{function}.interpolate({x}, size={y}.shape[2:])"
-    words = "bring the map from further down to the size of the skip"
-    shown = "F.interpolate(x, size=skip.shape[2:])"
-    yield expression(case, case.spot, nodes[late], new, words, "insert", shown, 0.5, "", "interpolate")
+    if case.call.op not in JOINS:
+        words, other, cost = "bring one map to the size of the other", "y", 1.4
+    else:
+        words, other, cost = "bring the map from further down to the size of the skip", "skip", 0.5
+    shown = f"F.interpolate(x, size={other}.shape[2:])"
+    yield expression(case, case.spot, nodes[late], new, words, "insert", shown, cost, "", "interpolate")
 
 
 def functional(case: Case) -> str:
@@ -206,6 +210,9 @@ def _join(case: Case) -> Iterator[Edit]:
     rank = max(ranks)
     for place, shape in enumerate(shapes[:2]):
         other = shapes[1 - place]
+        if len(shape) == 3 and len(other) == 2 and case.layout(case.fed[place]) == "last":
+            words = "take the last step of the sequence"
+            yield from wrap(case, place, "{}[:, -1]", words, lambda x: x, 0.1, "concat", "x[:, -1]", "last step")
         if len(shape) == 4 and len(other) == 2:
             words = "flatten the maps before they are joined"
             yield from wrap(
@@ -292,35 +299,47 @@ def _transposed(case: Case, index: int, name: str, words: str, cost: float, code
     return wrap(case, index, "{}" + call, words, turned, cost, code, name + call, "transpose", "call")
 
 
+def _held(case: Case, fed: Fed) -> str:
+    """The parameter or buffer that a tensor is, or that it was compared from."""
+    path = case.parameter(fed)
+    made = case.maker(fed)
+    while not path and made is not None and made.op in ("eq", "ne", "bool", "logical_not", "to", "float"):
+        fed = feds(made)[0]
+        path, made = case.parameter(fed), case.maker(fed)
+    return path
+
+
 def _position(case: Case) -> Iterator[Edit]:
     """A parameter with one row for each position that meets another number of positions."""
     for place, fed in enumerate(case.fed[:2]):
-        path, other = case.parameter(fed), case.fed[1 - place]
+        path, other = _held(case, fed), case.fed[1 - place]
         mine, theirs = sizes(fed), sizes(other)
         if not path or len(theirs) < len(mine) or not mine:
             continue
         shift = len(theirs) - len(mine)
         axes = [n for n in range(len(mine)) if mine[n] not in (1, theirs[n + shift])]
-        if len(axes) != 1:
-            continue
-        yield from _other_side(case, mine[axes[0]], theirs[axes[0] + shift])
-        yield from _fewer(case, place, axes[0], axes[0] + shift, mine, theirs)
-        yield _longer(case, path, axes[0], mine, theirs[axes[0] + shift])
-        yield from _shorter(case, mine[axes[0]], theirs[axes[0] + shift])
+        yield from _fewer(case, place, axes, mine, theirs)
+        if len(axes) == 1 and case.parameter(fed):
+            rows, came = mine[axes[0]], theirs[axes[0] + shift]
+            yield from _other_side(case, rows, came)
+            yield _longer(case, path, axes[0], mine, came)
+            yield from _shorter(case, rows, came)
 
 
-def _fewer(
-    case: Case, place: int, axis: int, along: int, mine: tuple[int, ...], theirs: tuple[int, ...]
-) -> Iterator[Edit]:
-    node = case.operand(1 - place)
-    if mine[axis] < theirs[along] or node is None:
+def _fewer(case: Case, place: int, axes: list[int], mine: tuple[int, ...], theirs: tuple[int, ...]) -> Iterator[Edit]:
+    """As many rows as there are positions, along every axis that has more."""
+    node, back = case.operand(1 - place), len(theirs)
+    shift = back - len(mine)
+    if node is None or not axes or any(mine[axis] < theirs[axis + shift] for axis in axes):
         return
-    count = f"{written(node, case.text)}.size({along})"
+
+    def index(name: str) -> str:
+        return ", ".join(f":{name}.size({axis + shift})" if axis in axes else ":" for axis in range(max(axes) + 1))
+
     words = "take as many positions as there are"
-    yield from wrap(
-        case, place, "{}[" + ":, " * axis + f":{count}]", words, lambda x: x, 0.1, "broadcast",
-        "pos[" + ":, " * axis + f":x.size({along})]", "slice",
-    )  # fmt: skip
+    template = "{}[" + index(written(node, case.text)) + "]"
+    new = f"pos[{index('x')}]"
+    yield from wrap(case, place, template, words, lambda x: x, 0.1, "broadcast", new, "slice")
 
 
 def _other_side(case: Case, rows: int, came: int) -> Iterator[Edit]:

@@ -10,7 +10,7 @@ from torch import nn
 
 from shapeproof.diagnosis.case import Case
 from shapeproof.diagnosis.edits import Edit, Setup, put, resized
-from shapeproof.diagnosis.inputs import unsqueezed
+from shapeproof.diagnosis.inputs import batch_edits, unsqueezed
 from shapeproof.diagnosis.place import made
 from shapeproof.diagnosis.propose import argument, around, input_edit, wrap
 from shapeproof.diagnosis.rebuild import BATCH_NORMS, arguments
@@ -88,6 +88,7 @@ def _batch_norm(case: Case, layer: Any, entering: tuple[int, ...]) -> Iterator[E
 
 def _other_rank(case: Case, layer: Any, entering: tuple[int, ...]) -> Iterator[Edit]:
     """A BatchNorm for another number of dimensions, or a batch or channel that is missing."""
+    yield from batch_edits(case)
     kind = type(layer).__name__
     family = kind[:-2] if kind[-2:] in ("1d", "2d", "3d") else ""
     wanted = FOR_RANK.get(len(entering), "").replace("BatchNorm", family)

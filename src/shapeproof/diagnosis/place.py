@@ -27,6 +27,7 @@ from shapeproof.diagnosis.reading import (
 from shapeproof.diagnosis.rebuild import names, torch_class
 from shapeproof.diagnosis.source import Change, Sources, instead, parsed
 
+_REGISTERS = ("add_module", "register_module", "register_buffer", "register_parameter")
 _LOOPS = (ast.For, ast.While, ast.ListComp, ast.GeneratorExp)
 _CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "OrderedDict")
 
@@ -205,7 +206,7 @@ def _assigned(tree: ast.AST, name: str) -> Iterator[tuple[ast.FunctionDef, ast.A
                 plain = [t for t in targets if isinstance(t, ast.Attribute) and ast.unparse(t.value) == "self"]
                 if any(t.attr == name for t in plain):
                     yield function, node.value
-            elif called_name(node) in ("add_module", "register_module") and len(getattr(node, "args", ())) == 2:
+            elif called_name(node) in _REGISTERS and len(getattr(node, "args", ())) == 2:
                 key = node.args[0]  # type: ignore[attr-defined]  # a call, by its name
                 if isinstance(key, ast.Constant) and key.value == name:
                     yield function, node.args[1]  # type: ignore[attr-defined]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from shapeproof.diagnosis.case import Case
 from shapeproof.diagnosis.edits import Edit
-from shapeproof.diagnosis.inputs import unsqueezed
+from shapeproof.diagnosis.inputs import square, unsqueezed
 from shapeproof.diagnosis.propose import expression, input_edit
 from shapeproof.diagnosis.source import parsed, resolved, statement_of, written
 
@@ -31,11 +33,26 @@ def find(case: Case) -> Iterator[Edit]:
         axis = shape.index(1)
         call = f"one dimension less, x.squeeze({axis})"
         yield input_edit(case, place, "rank", call, lambda x: x.squeeze(axis), 0.1, "rank")
+    if place is not None and wanted == 4 and len(shape) == 2:
+        yield from _as_pictures(case, place, shape)
     if isinstance(statement, ast.Assign) and len(shape) > wanted and case.spot is not None:
         target = statement.targets[0]
         new = written(target, case.text) + ", _" * (len(shape) - wanted)
         words = f"take all {len(shape)} sizes of {shape}"
         yield expression(case, case.spot, target, new, words, "call", new, 0.4, "rank", "unpacking")
+
+
+def _as_pictures(case: Case, place: int | str, shape: tuple[int, ...]) -> Iterator[Edit]:
+    """Rows of pixels given back the shape of pictures."""
+    model = case.setup.model
+    convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)] if isinstance(model, nn.Module) else []
+    for channels in dict.fromkeys([*(layer.in_channels for layer in convolutions[:1]), 1, 3]):
+        side = square(shape[1] // channels)
+        if side and side * side * channels == shape[1]:
+            new = (-1, channels, side, side)
+            call = f"the shape of pictures, x.view{new}"
+            yield input_edit(case, place, "layout", call, partial(torch.reshape, shape=new), 0.0, "rank")
+            return
 
 
 def terms(case: Case) -> tuple[str, str, str] | None:

@@ -139,7 +139,9 @@ def _states(case: Case, layer: nn.RNNBase, value: Tensor, state: Any) -> Iterato
     if value.dim() == 3 and len(came) == 3 and came[1] != wanted[1]:
         turned = value.shape[1 if layer.batch_first else 0]
         if came[1] == turned:
-            yield from argument(case, case.path, "batch_first", not layer.batch_first, 0.0, "hidden-size")
+            # who wrote batch_first=True meant it
+            cost = 1.0 if layer.batch_first else 0.0
+            yield from argument(case, case.path, "batch_first", not layer.batch_first, cost, "hidden-size")
     if len(came) == len(wanted) and came[-1] != wanted[-1]:
         yield from argument(case, case.path, "hidden_size", came[-1], 0.4, "hidden-size")
     yield from sizes_written(case, wanted, came)

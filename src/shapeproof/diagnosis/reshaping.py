@@ -115,11 +115,31 @@ def _of_the_call(case: Case, node: ast.Call, wanted: tuple[int, ...], entering: 
         yield expression(
             case, case.spot, first, simple, "take the batch from the tensor", "call", simple, 0.0, "view-size", "batch"
         )
+    yield from _grid(case, node, wanted, entering, 0 if method else 1)
     rest = _places(wanted, entering)
     if rest:
         new = f"{name}.view(-1, {', '.join(map(str, rest))})"
         words = f"give the maps the sizes that {math.prod(entering[1:])} elements have"
         yield expression(case, case.spot, node, new, words, "call", new, 0.3, "view-size", "sizes")
+
+
+def _grid(case: Case, node: ast.Call, wanted: tuple[int, ...], entering: tuple[int, ...], skip: int) -> Iterator[Edit]:
+    """A grid of another side than the one that is written twice in the view."""
+    twice = [size for size in wanted if wanted.count(size) == 2 and size > 1]
+    sides = [size for size in entering if entering.count(size) == 2 and size > 1]
+    nodes = node.args[skip:]
+    if not twice or not sides or len(nodes) != len(wanted):
+        return
+    fitted = [sides[0] if size == twice[0] else size for size in wanted]
+    if math.prod(fitted) != math.prod(entering):
+        return
+    parts = [
+        str(sides[0]) if size == twice[0] else written(n, case.text) for size, n in zip(wanted, nodes, strict=True)
+    ]
+    first = [written(n, case.text) for n in node.args[:skip]]
+    new = f"{written(node.func, case.text)}({', '.join([*first, *parts])})"
+    words = f"write the {sides[0]} x {sides[0]} places that there are"
+    yield expression(case, case.spot, node, new, words, "call", new, 0.5, "view-size", "sizes")
 
 
 def _places(wanted: tuple[int, ...], entering: tuple[int, ...]) -> tuple[int, ...] | None:
