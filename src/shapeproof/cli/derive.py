@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from shapeproof.derivation.model import Derivation
 
-FORMATS = ("text", "markdown", "json", "html")
+FORMATS = ("text", "markdown", "json", "html", "svg", "png", "mermaid", "dot")
 STATUS = {"proved": 0, "incomplete": 0, "failed": 1, "mismatch": 1}
 
 
@@ -37,6 +37,8 @@ def command(
     """
     if output is not None and not output.parent.is_dir():
         raise click.UsageError(f"--output {output}: the folder {output.parent} does not exist")
+    if form == "png" and output is None:
+        raise click.UsageError("--format png: a picture is no text for the terminal; give --output FILE.png")
     derivation = _derive(target, inputs, settings, train)
     _show(derivation, form, output)
     return STATUS[derivation.verdict]

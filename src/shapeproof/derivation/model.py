@@ -219,15 +219,15 @@ class Derivation:
 
     def to_text(self, width: int = 110) -> str:
         """A table in plain text, at most ``width`` columns wide."""
-        return self.render("text", width=width)
+        return self._text("text", width=width)
 
     def to_markdown(self) -> str:
         """A table in GitHub's Markdown."""
-        return self.render("markdown")
+        return self._text("markdown")
 
     def to_html(self) -> str:
         """One page, whole in itself: drawn to scale, with sliders for the letters."""
-        return self.render("html")
+        return self._text("html")
 
     def __rich_console__(self, console: Any, options: Any) -> Any:
         yield from importlib.import_module("shapeproof.render.text").renderables(self)
@@ -239,10 +239,13 @@ class Derivation:
     def _repr_markdown_(self) -> str:
         return self.to_markdown()
 
-    def render(self, form: str, **options: Any) -> str:
-        """The derivation in one of the forms that the command line knows, such as ``"markdown"``."""
+    def render(self, form: str, **options: Any) -> Any:
+        """The derivation in one of the forms that the command line knows: text, ``bytes`` for ``"png"``."""
         # renderers stand above this package; looked up by name, so that data does not import its display
-        text: str = importlib.import_module(f"shapeproof.render.{form}").render(self, **options)
+        return importlib.import_module(f"shapeproof.render.{form}").render(self, **options)
+
+    def _text(self, form: str, **options: Any) -> str:
+        text: str = self.render(form, **options)
         return text
 
 

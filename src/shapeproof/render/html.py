@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from html import escape
 from typing import Any
 
-from shapeproof.derivation.model import Derivation, Fix, ShapeWarning, Step
+from shapeproof.derivation.model import Derivation, Fix, ShapeWarning
 from shapeproof.dims.trees import of_poly, of_relation
-from shapeproof.render import folding, lanes
-from shapeproof.render.drawing import DEPTH, FRONT, extent, extents, first_shape, scales
+from shapeproof.render.drawing import DEPTH, FRONT, scales
 from shapeproof.render.live import Live
 from shapeproof.render.mathml import brackets
+from shapeproof.render.outline import shown_rows
 from shapeproof.render.page import header, in_notebook, page, skip
-from shapeproof.render.steprow import Shown, item, shape_html
+from shapeproof.render.steprow import item, shape_html
 from shapeproof.render.strings import said
 from shapeproof.render.words import MARKS, title
 
@@ -33,7 +32,7 @@ def notebook(derivation: Derivation) -> str:
 
 def style(derivation: Derivation) -> str:
     """The scales of the drawing, for the page's root element."""
-    side, deep = scales(extents(derivation.steps) + [shown.box for shown in _inputs(derivation)])
+    side, deep = scales([row.box for row in shown_rows(derivation)])
     return f"--u:{side:.4f};--v:{deep:.4f}"
 
 
@@ -153,11 +152,24 @@ def _fixes(fixes: Sequence[Fix]) -> str:
     if not fixes:
         return ""
     rows = "".join(
-        f'<li class="{"sure" if fix.proved else "open"}"><span lang="en">{escape(fix.text)}</span> '
-        f"<small>{said('fix.proved' if fix.proved else 'fix.open')}</small></li>"
+        f'<li class="{"sure" if fix.proved else "open"}">'
+        f'<span lang="en">{escape(" ".join(one.text for one in (fix, *fix.also)))}</span> '
+        f"<small>{said('fix.proved' if fix.proved else 'fix.open')}</small>{_patch(fix.patch)}</li>"
         for fix in fixes
     )
     return f'<h3>{said("fixes")}</h3><ol class="fixes">{rows}</ol>'
+
+
+def _patch(text: str) -> str:
+    """A fix as a diff, to be opened; its lines coloured as everywhere."""
+    if not text:
+        return ""
+    look = {"+": "ins", "-": "del"}
+    lines = (
+        f"<{look[line[0]]}>{escape(line)}</{look[line[0]]}>" if line[:1] in look else escape(line)
+        for line in text.splitlines()
+    )
+    return f"<details>{said('patch', 'summary')}<pre>{chr(10).join(lines)}</pre></details>"
 
 
 def _warnings(found: Sequence[ShapeWarning]) -> str:
@@ -177,58 +189,3 @@ def _window_room() -> str:
         f'<aside id="window" aria-live="off"><h2>{said("window")}</h2><div class="stage">'
         f'<p class="plain">{said("window.none")}</p></div></aside>'
     )
-
-
-def shown_rows(derivation: Derivation) -> list[Shown]:
-    """The rows of the page: inputs first, then the steps, repetitions told once."""
-    inputs = _inputs(derivation)
-    steps = derivation.steps
-    stands_for: dict[int, int] = {}  # step -> the step that is shown in its place
-    groups: dict[int, tuple[folding.Group, tuple[str, ...]]] = {}
-    for group in folding.folded(steps):
-        for place in range(group.length * group.times):
-            stands_for[group.start + place] = group.start + place % group.length
-        if group.times > 1:
-            starts = range(group.start, group.start + group.length * group.times, group.length)
-            names = (folding.owner(steps[at : at + group.length]) for at in starts)
-            groups[group.start] = (group, tuple(name for name in names if name))
-    kept = [step for step in steps if stands_for[step.index] == step.index]
-    row_of = {step.index: len(inputs) + place for place, step in enumerate(kept)}
-    members = _members(groups)
-    parents = [() for _ in inputs] + [
-        _parents(step, inputs, {**row_of, **{hidden: row_of[s] for hidden, s in stands_for.items()}}) for step in kept
-    ]
-    laid = lanes.rows(parents)
-    below = [row.straight for row in laid[1:]] + [False]
-    boxes = extents(steps)
-    shown = [replace(row, lanes=lane, below=under) for row, lane, under in zip(inputs, laid, below, strict=False)]
-    for step, lane, under in zip(kept, laid[len(inputs) :], below[len(inputs) :], strict=True):
-        sources = tuple(dict.fromkeys(stands_for[p] for p in step.parents))
-        row = Shown(f"s{step.index}", step, step.output, boxes[step.index], lane, under, sources=sources)
-        shown.append(replace(row, group=groups.get(step.index), folded=step.index in members))
-    return shown
-
-
-def _members(groups: dict[int, tuple[folding.Group, tuple[str, ...]]]) -> set[int]:
-    """The steps that belong to a repetition."""
-    return {at for start, (group, _) in groups.items() for at in range(start, start + group.length)}
-
-
-def _parents(step: Step, inputs: Sequence[Shown], row_of: dict[int, int]) -> tuple[int, ...]:
-    """The rows that feed a step; one that takes no earlier result takes the input of its shape."""
-    if step.parents:
-        return tuple(sorted({row_of[parent] for parent in step.parents}))
-    if not step.inputs:
-        return ()
-    return tuple(place for place, row in enumerate(inputs) if row.shape == step.inputs[0])
-
-
-def _inputs(derivation: Derivation) -> list[Shown]:
-    """A row for each different shape with which steps begin that take no earlier result."""
-    begin = {str(step.inputs[0]): step for step in reversed(derivation.steps) if step.inputs and not step.parents}
-    rows: list[Shown] = []
-    for step in reversed(begin.values()):
-        shape = first_shape(step.inputs[0])
-        if shape is not None:
-            rows.append(Shown(f"in{len(rows)}", None, shape, extent(shape, len(step.windows)), lanes.Row(False), False))
-    return rows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from html import escape
 from pathlib import PurePath
 from typing import Any
@@ -12,9 +11,8 @@ from shapeproof.derivation.model import Derivation, Step
 from shapeproof.dims.trees import of_formula
 from shapeproof.render import mathml
 from shapeproof.render.drawing import Extent
-from shapeproof.render.folding import Group
-from shapeproof.render.lanes import Row
 from shapeproof.render.live import Live
+from shapeproof.render.outline import Shown
 from shapeproof.render.strings import FORMULAS, STRINGS, both, packed, said
 from shapeproof.render.words import MARKS, shape_text
 from shapeproof.rules.window import Window
@@ -27,38 +25,11 @@ KINDS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A row to show.
-
-    Attributes:
-        name: its anchor on the page.
-        step: the step; ``None`` for an input.
-        shape: what is drawn and written as its output.
-        box: the feature map.
-        lanes: what runs beside it.
-        below: whether the next row is fed by this one.
-        group: the repetition that begins with this row, and the names of its blocks.
-        folded: whether it belongs to a repetition.
-        sources: numbers of the steps it takes from, as the page counts them.
-    """
-
-    name: str
-    step: Step | None
-    shape: Any
-    box: Extent | None
-    lanes: Row
-    below: bool
-    group: tuple[Group, tuple[str, ...]] | None = None
-    folded: bool = False
-    sources: tuple[int, ...] = ()
-
-
 def item(shown: Shown, derivation: Derivation, live: Live) -> str:
     """The row as a list item."""
     step = shown.step
     name = shown.name
-    classes = ["step", step.verdict if step else "given", _kind(step.op) if step else "input"]
+    classes = ["step", step.verdict if step else "given", kind_of(step.op) if step else "input"]
     classes += ["fold"] if shown.folded else []
     given = {
         "w": [_window(w, live) for w in step.windows] if step else [],
@@ -75,7 +46,8 @@ def item(shown: Shown, derivation: Derivation, live: Live) -> str:
     )
 
 
-def _kind(op: str) -> str:
+def kind_of(op: str) -> str:
+    """The family by which an operation is coloured."""
     return next((kind for part, kind in KINDS.items() if part in op), "other")
 
 

@@ -75,6 +75,7 @@ STRINGS: dict[str, tuple[str, str]] = {
     "fixes": ("What mends it", "怎样修复"),
     "fix.proved": ("tried: the model then runs", "已试过：修改后模型可以运行"),
     "fix.open": ("not proved", "未证明"),
+    "patch": ("as a patch", "查看补丁"),
     "warnings": ("It runs, and is still almost surely wrong", "能运行，但几乎肯定有错"),
     "steps": ("Step by step", "逐步推导"),
     "steps.scale": (
