@@ -13,6 +13,7 @@ from torch import nn
 import shapeproof as sp
 from scripts_that_fail import HEAD, SCRIPTS
 from shapeproof.postmortem.explain import explained
+from shapeproof.postmortem.words import text
 
 
 def run(source, path):
@@ -119,3 +120,56 @@ def test_installing_twice_is_installing_once_and_uninstalling_puts_back():
     assert (sys.excepthook, threading.excepthook) == before
     sp.uninstall()
     assert (sys.excepthook, threading.excepthook) == before
+
+
+BEFORE = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3, padding=1)
+        self.fc = nn.Linear(784, 10)
+
+    def forward(self, x):
+        return self.fc(self.conv(x).view(-1, 784))
+
+model, criterion = Net(), nn.CrossEntropyLoss()
+images, labels = torch.rand(8, 1, 28, 28), torch.zeros(8).long()
+out = model(images)
+loss = criterion(out, labels)  # FAILS
+"""
+
+
+def test_a_loss_that_fails_tells_what_is_wrong_in_the_model_before_it(tmp_path):
+    found = explained(run(HEAD + BEFORE, tmp_path / "job.py"))
+    assert found.derivation.diagnosis.code == "target-batch"
+    (warning,) = found.before
+    assert warning.code == "batch-reshaped"
+    assert "in_features of fc (Linear) from 784 to 3136" in warning.fixes[0].text
+    assert "warning batch-reshaped" in text(found)
+
+
+def test_a_failure_that_moves_when_it_runs_again_is_not_explained(tmp_path):
+    source = """
+import itertools
+turns = itertools.count()
+
+def first(x):
+    return x @ torch.rand(5, 2)
+
+def second(x):
+    return x.view(7, 7)
+
+def choose(x):
+    return first(x) if next(turns) == 0 else second(x)
+""".replace("next(turns)", "turns.__next__()")
+    found = explained(run(HEAD + source + "choose(torch.rand(3, 4))\n", tmp_path / "job.py"))
+    assert found.derivation.diagnosis.code == "matmul"
+    assert found.derivation.model == "first"
+
+
+def test_a_full_device_is_left_alone():
+    def forward(x):
+        x @ torch.rand(3, 3)
+        raise torch.OutOfMemoryError("no room")
+
+    assert explained(failing(lambda: forward(torch.rand(2, 3)))) is None

@@ -7,6 +7,7 @@ import gc
 import inspect
 import types
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,14 +15,16 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils._pytree import tree_flatten
 
-from shapeproof.postmortem.frames import Moment, node_of, tree_of
+from shapeproof.postmortem.frames import Moment, node_of, statement_names, tree_of
 from shapeproof.postmortem.reading import Unreadable, read, readable
 from shapeproof.postmortem.standin import Together, method_of
 
 _MODULE_CALL = nn.Module._wrapped_call_impl.__code__
 _NO_RERUN = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 # a function that calls one of these does more than compute
-_DOES = frozenset("backward step zero_grad open input next save load write log log_dict exit send put".split())
+_DOES = frozenset(
+    "backward manual_backward step zero_grad open input next save load write log_dict exit send put".split()
+)
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,22 @@ def _callee(moment: Moment, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
         return None
     given = dict(zip(_parameters(moment.code), args, strict=False)) | kwargs
     return Together(function, owner, {name: unwrapped(m) for name, m in given.items() if isinstance(m, nn.Module)})
+
+
+def makers(moment: Moment) -> Iterator[Candidate]:
+    """The calls of modules that made the tensors in a failed line, as the frame's earlier lines write them."""
+    tree, names = tree_of(moment), moment.names
+    used = set(statement_names(moment))
+    for node in ast.walk(tree) if tree else ():
+        if not isinstance(node, ast.Assign) or node.lineno >= moment.line or not isinstance(node.value, ast.Call):
+            continue
+        made = {target.id for target in node.targets if isinstance(target, ast.Name)}
+        callee = names.get(ast.unparse(node.value.func))
+        if made & used and isinstance(callee, nn.Module) and all(isinstance(names.get(name), Tensor) for name in made):
+            with suppress(Unreadable):
+                args = tuple(read(arg, names) for arg in node.value.args)
+                named = {keyword.arg: read(keyword.value, names) for keyword in node.value.keywords if keyword.arg}
+                yield Candidate(unwrapped(callee), args, named, 0)
 
 
 def _named(found: Candidate, caller: Moment) -> Candidate:

@@ -10,12 +10,14 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
+import torch
 from torch import Tensor
 
 from shapeproof.derivation.derive import derive_call
-from shapeproof.derivation.model import Derivation
-from shapeproof.postmortem.calls import Candidate, candidates
+from shapeproof.derivation.model import Derivation, ShapeWarning
+from shapeproof.postmortem.calls import Candidate, candidates, makers
 from shapeproof.postmortem.elsewhere import in_backward, in_loading
 from shapeproof.postmortem.frames import Moment, moments, statement_names, user_moment
 from shapeproof.postmortem.workers import fetched_again
@@ -23,6 +25,7 @@ from shapeproof.rules.registry import show
 
 # what PyTorch, and checks of sizes in Python, raise; no other exception is looked into
 REFUSALS = (RuntimeError, ValueError, IndexError, AssertionError)
+NO_ROOM = torch.OutOfMemoryError  # no call is made again on a device that is full
 
 
 @dataclass(frozen=True)
@@ -51,17 +54,19 @@ class Explanation:
         derivation: that call derived; ``None`` where a word is all there is to say.
         word: that word: for an error in the backward pass, say.
         lost: what the frames no longer held.
+        before: warnings of the models that made what the failed line was given.
     """
 
     lines: tuple[Line, ...]
     derivation: Derivation | None
     word: str = ""
     lost: tuple[str, ...] = ()
+    before: tuple[ShapeWarning, ...] = ()
 
 
 def explained(error: BaseException) -> Explanation | None:
     """Explain a shape error; ``None`` for any other, judged by deriving its call again, never by its message."""
-    refusals = (link for link in _links(error) if isinstance(link, REFUSALS))
+    refusals = (link for link in _links(error) if isinstance(link, REFUSALS) and not isinstance(link, NO_ROOM))
     for link in refusals:
         found = _explained(moments(link.__traceback__))
         if found is not None:
@@ -97,8 +102,9 @@ def _explained(stack: list[Moment]) -> Explanation | None:
     lost: list[str] = []
     for candidate in candidates(stack, lost):
         derivation = _again(candidate)
-        if derivation is not None:
-            return Explanation(_lines(stack, candidate.depth, derivation), derivation, lost=tuple(lost))
+        if derivation is not None and _at_the_same_place(derivation, stack):
+            lines = _lines(stack, candidate.depth, derivation)
+            return Explanation(lines, derivation, "", tuple(lost), tuple(_warnings_before(stack)))
     return None
 
 
@@ -110,6 +116,19 @@ def _again(candidate: Candidate) -> Derivation | None:
     except Exception:  # noqa: BLE001  # what has nothing to do with shapes, or cannot be run again
         return None
     return found if found.verdict == "failed" else None
+
+
+def _warnings_before(stack: list[Moment]) -> Iterator[ShapeWarning]:
+    """What runs and is wrong in the models that made the tensors of the failed line."""
+    for candidate in islice(makers(user_moment(stack)), 2):
+        with contextlib.suppress(Exception), quiet():
+            yield from derive_call(candidate.callee, candidate.args, candidate.kwargs).warnings
+
+
+def _at_the_same_place(derivation: Derivation, stack: list[Moment]) -> bool:
+    """Whether it fails where it failed: what was changed since may make it fail, rightly, elsewhere."""
+    source = derivation.steps[-1].source
+    return not source or _compiled(stack) or any(f"{m.file}:{m.line}" == source for m in stack)
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ def explanation_of(error: BaseException) -> str:
     try:
         found = importlib.import_module("shapeproof.postmortem.explain").explained(error)
         told: str = importlib.import_module("shapeproof.postmortem.words").text(found) if found else ""
-    except Exception:  # noqa: BLE001  # a fault of ours must never stand in the way of the user's own error
+    except (Exception, KeyboardInterrupt):  # noqa: BLE001  # ours must never stand in the way of the user's own error
         return ""
     if told:
         with suppress(Exception):  # an exception that takes no attributes

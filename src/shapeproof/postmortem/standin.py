@@ -45,13 +45,21 @@ class Together(nn.Module):
         names = {**function.__globals__, **{k: v for k, v in children.items() if k in function.__globals__}}
         again = types.FunctionType(function.__code__, names, function.__name__, function.__defaults__, cells)
         again.__kwdefaults__ = function.__kwdefaults__
-        held = () if self._held is None else (self._held,)
+        held = () if self._held is None else (_holding(self._held, children),)
         parameters = function.__code__.co_varnames[len(held) :]
         placed = [children.get(name, arg) if isinstance(arg, nn.Module) else arg for name, arg in zip(
             parameters, args, strict=False
         )]  # fmt: skip
         named = {k: children.get(k, arg) if isinstance(arg, nn.Module) else arg for k, arg in kwargs.items()}
         return again(*held, *placed, *args[len(placed) :], **named)
+
+
+def _holding(owner: Any, children: dict[str, Any]) -> Any:
+    """An object like this one, with these modules: what the function changes of it is not the user's."""
+    copied = copy.copy(owner)
+    held = getattr(copied, "__dict__", {})
+    held.update({name: module for name, module in children.items() if name in held})
+    return copied
 
 
 def _cell(name: str, cell: types.CellType, children: dict[str, Any]) -> types.CellType:

@@ -7,6 +7,7 @@ import sys
 
 from shapeproof.files import near
 from shapeproof.postmortem.explain import Explanation, Line
+from shapeproof.render.words import warning_lines
 
 RULE = "shapeproof: this is a shape error, explained below"
 
@@ -29,6 +30,10 @@ def text(explanation: Explanation, width: int | None = None) -> str:
         parts.append(explanation.derivation.to_text(width).rstrip())
     else:
         parts.append(explanation.word)
+    if explanation.before:
+        parts += ["", "what was given to that line comes from a model that runs and is still almost surely wrong:"]
+        for warning in explanation.before:
+            parts += warning_lines(warning)
     return near("\n".join(parts)) + "\n"
 
 

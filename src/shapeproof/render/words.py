@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapeproof.derivation.model import Derivation, Fix, Step
+from shapeproof.derivation.model import Derivation, Fix, ShapeWarning, Step
 from shapeproof.dims import Dim
 from shapeproof.rules.registry import show
 
@@ -73,7 +73,7 @@ def summary(derivation: Derivation) -> list[str]:
     if derivation.domain is not None:
         lines.append(domain_text(derivation))
     for warning in derivation.warnings:
-        lines += [f"warning {warning.code}: {warning.message}", *_fix_lines(warning.fixes)]
+        lines += warning_lines(warning)
     if derivation.unused:
         lines.append(f"never called: {', '.join(derivation.unused)}")
     return lines
@@ -96,6 +96,11 @@ def domain_text(derivation: Derivation) -> str:
         text = f"works exactly for {domain}"
         return text if len(domain.boxes) == 1 else f"{text}; nearly square pictures are meant by the first"
     return f"by the rules it works for {domain}; not every edge could be confirmed by running"
+
+
+def warning_lines(warning: ShapeWarning) -> list[str]:
+    """A warning and its edits."""
+    return [f"warning {warning.code}: {warning.message}", *_fix_lines(warning.fixes)]
 
 
 def _fix_lines(fixes: tuple[Fix, ...]) -> list[str]:
