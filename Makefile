@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check bench bench-train clean lock setup wheel
+.PHONY: demo test check bench bench-train bench-recipes clean lock setup wheel
 
 setup: $(READY)
 
@@ -36,6 +36,10 @@ bench: $(READY)
 # Trains the document's script and ours side by side on real MNIST: 10 to 20 minutes on two cores.
 bench-train: $(READY)
 	$(BIN)/python benchmarks/bench_train.py
+
+# Every recipe with five seeds, for the table of docs/recipes.md: about 45 minutes on two cores; goes on where it was.
+bench-recipes: $(READY)
+	$(BIN)/python benchmarks/bench_recipes.py all --output runs/recipes
 
 # Puts the built wheel in the place of the source tree; `make setup` after a change of pyproject.toml puts that back.
 wheel: $(READY)
