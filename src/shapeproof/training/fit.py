@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,42 @@ def fitted(model: nn.Module, data: DataSet, recipe: Recipe) -> Fit:
             f"{derivation.to_text()}{_other_pictures(model, whole)}"
         )
     _check_classes(model, derivation.output, data)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise UsageError(f"{type(model).__name__} has no weights that can be trained")
     return Fit(chosen, tuple(notes))
+
+
+@contextlib.contextmanager
+def explained_in_training(model: nn.Module, preparation: Preparation, counts: Iterable[int]) -> Iterator[None]:
+    """Turn an exception of a network that runs on two pictures, but not in training, into its explanation.
+
+    Args:
+        model: The network.
+        preparation: What it reads.
+        counts: How many pictures a step has: most steps, and the last one of an epoch.
+
+    Raises:
+        DoesNotFitError: If the network, derived in training mode on one of these counts, fails. Whatever else went
+            wrong is let through.
+    """
+    try:
+        yield
+    except ShapeproofError:
+        raise
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        for count in counts:
+            derivation = _derived(model, preparation, count, training=True)
+            if derivation.verdict == "failed":
+                name, shape = type(model).__name__, (count, *preparation.shape)
+                single = (
+                    "\nThe last batch of an epoch is a single picture: give --drop-last, or another --batch-size."
+                    if count == 1
+                    else ""
+                )
+                raise DoesNotFitError(
+                    f"{name} cannot be trained on a batch of {shape}\n\n{derivation.to_text()}{single}"
+                ) from error
+        raise
 
 
 def _other_pictures(model: nn.Module, whole: Preparation) -> str:
@@ -91,14 +127,14 @@ def _other_pictures(model: nn.Module, whole: Preparation) -> str:
     return ""
 
 
-def _derived(model: nn.Module, preparation: Preparation) -> Any:
-    """The derivation in evaluation mode for two pictures; the model's mode is put back."""
+def _derived(model: nn.Module, preparation: Preparation, count: int = 2, *, training: bool = False) -> Any:
+    """The derivation for ``count`` pictures, in evaluation mode unless asked; the model's mode is put back."""
     from shapeproof import derive
 
     modes = [(module, module.training) for module in model.modules()]
-    model.eval()
+    model.train(training)
     try:
-        return derive(model, (2, *preparation.shape))
+        return derive(model, (count, *preparation.shape))
     finally:
         for module, mode in modes:
             module.training = mode

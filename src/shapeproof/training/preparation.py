@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from shapeproof.data.dataset import Pictures, chunks, evenly
 
@@ -69,6 +70,29 @@ class Preparation:
     def from_dict(cls, values: dict[str, Any]) -> Preparation:
         """A preparation from what :meth:`to_dict` wrote."""
         return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
+
+
+@torch.no_grad()
+def give_lazy_layers_sizes(model: nn.Module, preparation: Preparation, seed: int = 0) -> None:
+    """Let layers such as ``nn.LazyLinear`` take their sizes and first weights, by one forward; others stay as they are.
+
+    Args:
+        model: Left in the mode it is in.
+        preparation: Tells what the network reads.
+        seed: Decides the weights that such layers start with.
+    """
+    tensors = [*model.parameters(), *model.buffers()]
+    if not any(is_lazy(tensor) for tensor in tensors):
+        return
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model(torch.zeros(2, *preparation.shape))
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 def measured(images: Pictures, *, normalise: bool, margin: int) -> Preparation:

@@ -17,7 +17,7 @@ from shapeproof.data.reading import Reading
 from shapeproof.errors import UsageError
 from shapeproof.models import target
 from shapeproof.training import files
-from shapeproof.training.preparation import Preparation
+from shapeproof.training.preparation import Preparation, give_lazy_layers_sizes
 from shapeproof.training.recipes import Recipe, from_dict
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Run:
         model = target.load(wanted["target"], wanted.get("settings"))
         if not isinstance(model, nn.Module):
             raise UsageError(f"{wanted['target']} is no longer an nn.Module, as it was when {self.path} was trained")
+        give_lazy_layers_sizes(model, self.preparation)
         put_weights(model, files.read_tensors(self.path / WEIGHTS), self.path / WEIGHTS)
         return model.eval()
 
@@ -236,6 +237,7 @@ def load_run(path: str | Path, model: nn.Module | None = None) -> Run:
     if not (path / WEIGHTS).is_file():
         raise UsageError(f"{path} has no {WEIGHTS} yet; finish it with `shapeproof train --resume {path}`")
     if model is not None:
+        give_lazy_layers_sizes(model, Preparation.from_dict(record["preparation"]))
         put_weights(model, files.read_tensors(path / WEIGHTS), path / WEIGHTS)
         model.eval()
     return Run(path, record, model)

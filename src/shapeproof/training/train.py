@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +21,8 @@ from shapeproof.training import checkpoint, kernels, recipes, session
 from shapeproof.training import record as records
 from shapeproof.training.batches import held_back, plan
 from shapeproof.training.distributed import World, joined
-from shapeproof.training.fit import fitted
-from shapeproof.training.preparation import Preparation
+from shapeproof.training.fit import explained_in_training, fitted
+from shapeproof.training.preparation import Preparation, give_lazy_layers_sizes
 from shapeproof.training.progress import Callback, Screen
 from shapeproof.training.recipes import Recipe
 from shapeproof.training.record import Asked
@@ -110,6 +111,7 @@ def _begun(
     if repeats:
         records.same_data(found, repeats)
     fit = fitted(made, found, recipe)
+    give_lazy_layers_sizes(made, fit.preparation, asked.seed)
     path = Path(place.output) if place.output is not None else _default_output(asked, recipe)
     undo = session.new_folder(path, overwrite=place.overwrite) if world.leads else None
     notes = [
@@ -121,13 +123,22 @@ def _begun(
     ]
     try:
         sitting = session.Session(path, made, found, recipe, asked, fit.preparation, world, screen, callback, notes, {})
-        trainer = sitting.start()
-        if repeats:
-            sitting.tell(records.differences(repeats, sitting.record))
-        return _sit(sitting, trainer)
+        with explained_in_training(made, fit.preparation, _counts(found, recipe, asked, world)):
+            trainer = sitting.start()
+            if repeats:
+                sitting.tell(records.differences(repeats, sitting.record))
+            return _sit(sitting, trainer)
     finally:
         if undo:
             undo()
+
+
+def _counts(data: DataSet, recipe: Recipe, asked: Asked, world: World) -> list[int]:
+    """How many pictures the steps of an epoch have on this process: most of them, and the last one."""
+    count = len(data.train_labels) - held_back(len(data.train_labels), asked.validation)
+    whole = plan(count, recipe).batch_size
+    last = 0 if recipe.drop_last else count % whole
+    return [math.ceil(size / world.size) for size in (whole, last) if size]
 
 
 def _few_steps(data: DataSet, recipe: Recipe, asked: Asked) -> list[str]:
@@ -223,6 +234,7 @@ def resume(
                 f"{path} was trained on another content of {record['data']['name']}; find it with --data-root"
             )
         tensors, progress = checkpoint.load(path / STATE)
+        give_lazy_layers_sizes(made, Preparation.from_dict(record["preparation"]))
         put_weights(made, checkpoint.part(tensors, "model"), path / STATE)
         sitting = session.Session(
             path,
