@@ -23,6 +23,9 @@ COMMANDS = {
         "Test accuracy, confusion matrix and the worst mistakes of a run.",
     ),
     "report": ("shapeproof.cli.report", "A run on one page: curves, mistakes, feature maps; several side by side."),
+    "predict": ("shapeproof.cli.predict", "Which digit a picture of your own shows, and how sure that is."),
+    "export": ("shapeproof.cli.export", "ONNX or a torch.export archive, checked against PyTorch."),
+    "serve": ("shapeproof.cli.serve", "A local page: draw digits, and build networks whose sizes are derived."),
     "runs": ("shapeproof.cli.runs", "The runs of a folder, side by side."),
     "data": ("shapeproof.cli.data", "Which data sets there are, where they lie, whether they are whole."),
 }

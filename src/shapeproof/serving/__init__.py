@@ -1,0 +1,1 @@
+"""Using a trained network: pictures, certainty, export and the local page."""
