@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from shapeproof.data.dataset import Pictures
     from shapeproof.training.run import Run
 
 FORMS = (".onnx", ".pt2")
@@ -50,7 +49,7 @@ def command(run: str, output: Path, data_root: Path | None) -> int:
     return 0
 
 
-def _pictures(run: Run, root: Path | None) -> tuple[Tensor, str]:
+def _pictures(run: Run, root: Path | None) -> tuple[Pictures, str]:
     """The run's test pictures; where they cannot be had, random ones, and that is said."""
     import torch
 

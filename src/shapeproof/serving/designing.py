@@ -6,6 +6,7 @@ from typing import Any
 
 from shapeproof.derivation.model import Derivation, Fix, Step, plain_shape
 from shapeproof.serving.building import Built, build
+from shapeproof.serving.drawing import sizes_dropped
 from shapeproof.serving.network import KINDS, Design, parse
 from shapeproof.serving.writing import code
 
@@ -84,7 +85,7 @@ def _row(step: Step | None) -> dict[str, Any]:
         "formula": step.formula,
         "arithmetic": step.arithmetic,
         "notes": list(step.notes),
-        "dropped": [int(window.dropped) for window in step.windows],
+        "windows": sizes_dropped(step),
         "parameters": step.cost.parameters,
         "macs": plain_shape(step.cost.macs),
         "field": None if seen is None else list(seen.size),

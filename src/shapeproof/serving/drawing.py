@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
-from shapeproof.derivation.model import Derivation, plain_shape
+from shapeproof.derivation.model import Derivation, Step, plain_shape
 from shapeproof.errors import UsageError
 from shapeproof.serving.certainty import answer
 from shapeproof.serving.opening import reads_digits, title
@@ -101,7 +101,7 @@ def _rest(found: Derivation, stages: tuple[str, ...]) -> list[dict[str, Any]]:
     return [{"name": "", "steps": [_told(step) for step in loose], "field": None}] if loose else []
 
 
-def _told(step: Any) -> dict[str, Any]:
+def _told(step: Step) -> dict[str, Any]:
     return {
         "module": step.module,
         "op": step.op,
@@ -110,8 +110,14 @@ def _told(step: Any) -> dict[str, Any]:
         "output": plain_shape(step.output),
         "verdict": step.verdict,
         "notes": list(step.notes),
+        "windows": sizes_dropped(step),
         "index": step.index,
     }
+
+
+def sizes_dropped(step: Step) -> list[list[int]]:
+    """For each axis of a window: what goes in, what comes out, and how many elements at the end are dropped."""
+    return [[int(w.size_in), int(w.size_out), int(w.dropped)] for w in step.windows]
 
 
 def from_strokes(room: Room, value: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from shapeproof.data.dataset import Pictures, chunks
 from shapeproof.errors import ShapeproofError, UsageError
 from shapeproof.files import write_whole
 from shapeproof.training.files import digest
@@ -61,7 +62,7 @@ class Exported:
     notes: tuple[str, ...] = ()
 
 
-def export(run: Run, path: Path, pictures: Tensor, told: str) -> Exported:
+def export(run: Run, path: Path, pictures: Pictures, told: str) -> Exported:
     """Export a run's network to ``path``, whose ending says the form: ``.onnx`` or ``.pt2``.
 
     Args:
@@ -215,10 +216,10 @@ def _archive_use(content: bytes) -> Use:
 
 
 @torch.no_grad()
-def _compared(run: Run, use: Use, pictures: Tensor) -> float:
+def _compared(run: Run, use: Use, pictures: Pictures) -> float:
     """The greatest difference of a score over all pictures; raises where one is another class."""
     greatest, other = 0.0, 0
-    for part in torch.split(pictures, BATCH):
+    for part in chunks(pictures, BATCH):
         x = run.preparation(part)
         ours, theirs = run.model(x).float(), use(x).float()
         greatest = max(greatest, float((ours - theirs).abs().max()))

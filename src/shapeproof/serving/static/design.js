@@ -1,6 +1,6 @@
 // The design room. Every size, formula and fix comes from the server; nothing is computed here.
 import { ask, byId, latest, make, pretty, svg, thousands, times, toast } from "./parts.js";
-import { knows, say } from "./words.js";
+import { drops, knows, say } from "./words.js";
 
 const state = { design: null, derived: null, domain: null, open: null, opening: null, puzzle: false, seen: new Set(), dragged: null, fixed: null };
 const deriving = latest(), solving = latest();
@@ -107,7 +107,7 @@ function card(layer, row, place) {
   const verdict = secret ? "" : row.verdict;
   const marks = { proved: "✓", failed: "✗", mismatch: "≠", unsupported: "?", unreached: "·" };
   const shape = row.output?.slice(1);
-  const drop = row.notes?.length && !secret ? make("div", { class: "note" }, row.notes.join("; ")) : null;
+  const drop = !secret && drops(row.windows) ? make("div", { class: "note" }, drops(row.windows)) : null;
   const button = make("button", { class: "row", "aria-expanded": String(open), "data-key": `row:${layer.name}`, title: say("movehelp"), onclick: () => toggle(layer, row), onkeydown: (event) => keyed(event, place) },
     make("span", { class: "grip", "aria-hidden": "true" }, "⠿"),
     block(row, secret),
@@ -147,8 +147,8 @@ function block(row, secret) {
   const [channels, height, width] = shape, [, fullH, fullW] = state.derived.design.input;
   const full = Math.max(fullH, fullW, height, width), tall = Math.max(2, 32 * height / full), wide = Math.max(2, 32 * width / full);
   const sheets = Math.min(6, 1 + Math.floor(Math.log2(channels) / 2));
-  for (let i = sheets - 1; i >= 0; i--) picture.append(svg("rect", { x: 4 + i * 2.6, y: 9 + (32 - tall) / 2 - i * 1.2, width: wide, height: tall, rx: 1.5 }));
-  const lost = row.dropped ?? [];
+  for (let i = sheets - 1; i >= 0; i--) picture.append(svg("rect", { x: 4 + i * 2.6, y: 9 + (32 - tall) / 2 - i * 1.2, width: wide, height: tall, rx: Math.min(1.5, tall / 5) }));
+  const lost = (row.windows ?? []).map((w) => w[2]);
   if (lost[0]) picture.append(svg("rect", { class: "lost", x: 4, y: 9 + (32 + tall) / 2, width: wide, height: 2 }));
   if (lost[1]) picture.append(svg("rect", { class: "lost", x: 4 + wide, y: 9 + (32 - tall) / 2, width: 2, height: tall }));
   return picture;
@@ -157,7 +157,7 @@ function block(row, secret) {
 function toggle(layer, row) {
   if (state.puzzle) {
     state.seen.add(layer.name);
-    const floors = row.notes?.length > 0;
+    const floors = drops(row.windows) !== null;
     if (floors || row.verdict === "failed") solve(floors ? layer.name : null);
     else byId("puzzle").dataset.said = layer.name;
   }
@@ -167,7 +167,7 @@ function toggle(layer, row) {
 
 function solve(name) {
   const rows = state.derived.design.layers.map((layer, place) => [layer, state.derived.layers[place]]);
-  const found = rows.find(([layer, row]) => (name ? layer.name === name : row.notes?.length)) ?? [];
+  const found = rows.find(([layer, row]) => (name ? layer.name === name : drops(row.windows))) ?? [];
   state.puzzle = false;
   state.solved = found[0] ? [found[0].name, `${found[1].inputs[0].slice(-2).join(" × ")} → ${found[1].output.slice(-2).join(" × ")}`] : null;
 }

@@ -1,6 +1,6 @@
 // The drawing room. What is drawn goes to the server as strokes; everything shown of it comes from there.
 import { ask, bytes, byId, latest, make, pretty, thousands, times } from "./parts.js";
-import { say } from "./words.js";
+import { drops, say } from "./words.js";
 
 const state = { strokes: [], current: null, picture: null, told: null, unit: null, network: null };
 const send = latest();
@@ -216,7 +216,7 @@ function stages() {
 function sums(steps) {
   return make("ol", { class: "sums" }, ...steps.map((step) => make("li", { title: step.formula },
     make("span", {}, step.op),
-    make("span", {}, make("span", { class: "math" }, pretty(step.arithmetic)), ...step.notes.map((note) => make("div", { class: "note" }, note))),
+    make("span", {}, make("span", { class: "math" }, pretty(step.arithmetic)), drops(step.windows) ? make("div", { class: "note" }, drops(step.windows)) : null),
     make("span", { class: "size math" }, times(step.output.slice(1))),
     make("span", { class: `mark ${step.verdict}` }, step.verdict === "proved" ? "✓" : "?"))));
 }

@@ -74,6 +74,10 @@ const TABLE = {
   puzzlehalf: ["{0} is as he believed. Look on.", "{0} 和他想的一样,继续找。"],
   puzzlesolved: ["That is it: at {0} the floor drops a row and a column, {1}. It is not a half. So fewer numbers reach the last layer than he wrote.", "就是这里:在 {0},向下取整丢掉了一行一列,{1},并不是折半。所以到达最后一层的数字比他写的少。"],
   puzzleshow: ["Show me", "告诉我"],
+  dropsboth: ["the floor drops the last {2} rows and columns: {0} → {1}", "向下取整丢掉最后 {2} 行和 {2} 列:{0} → {1}"],
+  dropsone: ["the floor drops the last row and the last column: {0} → {1}", "向下取整丢掉最后一行和最后一列:{0} → {1}"],
+  dropsrows: ["the floor drops {2} at the end of the rows: {0} → {1}", "向下取整在行方向丢掉 {2} 行:{0} → {1}"],
+  dropscolumns: ["the floor drops {2} at the end of the columns: {0} → {1}", "向下取整在列方向丢掉 {2} 列:{0} → {1}"],
   hidden: ["open to see", "点开查看"],
   broken: ["The server cannot be reached.", "无法连接服务器。"],
   movehelp: ["Enter opens, Alt+arrow keys move, Delete removes", "回车展开,Alt+方向键移动,Delete 删除"],
@@ -96,3 +100,11 @@ export function say(key, ...values) {
 }
 
 export function knows(key) { return key in TABLE; }
+
+// What the floor of a window drops, in words; null where it drops nothing.
+export function drops(windows) {
+  if (!windows?.some((w) => w[2])) return null;
+  const [rows, columns] = windows;
+  if (columns && rows.join() === columns.join()) return say(rows[2] === 1 ? "dropsone" : "dropsboth", ...rows);
+  return [["dropsrows", rows], ["dropscolumns", columns]].filter(([, w]) => w?.[2]).map(([key, w]) => say(key, ...w)).join("; ");
+}
