@@ -1,6 +1,7 @@
 """Digits as people's pictures have them: large, turned, dark on uneven light, noisy, compressed."""
 
 import io
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -38,3 +39,11 @@ def encoded(image, form="JPEG", **options):
     target = io.BytesIO()
     image.save(target, form, **options)
     return target.getvalue()
+
+
+def claiming(width, height):
+    """A PNG file of a few bytes whose header speaks of another size."""
+    content = bytearray(encoded(Image.new("1", (8, 8)), "PNG"))
+    content[16:24] = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
+    return bytes(content)

@@ -18,6 +18,9 @@ ELSEWHERE = {
     "shapeproof evaluate runs/first": "needs the run above",
     "shapeproof run train.py --epochs 3": "the reader's own script; tests/test_docs_explain.py has one",
     "shapeproof check": "the reader's own targets; tests/test_docs_explain.py has some",
+    "shapeproof serve": "does not end by itself; tests/test_serve.py starts it",
+    "shapeproof predict pretrained photo.jpg": "the reader's own picture; tests/test_predict.py has some",
+    "shapeproof export pretrained --output model.onnx": "writes a file; tests/test_export.py runs the three lines",
 }
 
 

@@ -1,6 +1,12 @@
 """An exported network says what PyTorch says, at every size that the domain allows."""
 
 import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -114,3 +120,20 @@ def test_a_missing_extra_is_named(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnxscript", None)
     status, shown = call(capsys, "export", "pretrained", "--output", tmp_path / "model.onnx")
     assert (status, "pip install 'shapeproof[onnx]'" in shown.err) == (2, True)
+
+
+@pytest.mark.mnist
+@pytest.mark.parametrize("text", ["README.md", "README.zh-CN.md"])
+def test_the_three_commands_of_the_readme(text, tmp_path):
+    if not os.environ.get("SHAPEPROOF_DATA"):
+        pytest.skip("needs the real MNIST under SHAPEPROOF_DATA")
+    shown = (Path(__file__).parent.parent / text).read_text()
+    block = re.search(r'```bash\npip install "shapeproof\[onnx\]"\n(.*)\n(.*)\n```', shown)
+    for line in block.groups():
+        arguments = [sys.executable, *shlex.split(line)[1:]]
+        if line.startswith("shapeproof"):
+            arguments.insert(1, "-m")
+            arguments.insert(2, "shapeproof")
+        done = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "(1, 10)"

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import oddities
-from photographs import encoded, photograph
+from photographs import claiming, encoded, photograph
 from shapeproof.cli import main
 from shapeproof.serving.opening import open_run
 from shapeproof.serving.pictures import decode
@@ -156,13 +156,9 @@ def bad_files(folder):
     (folder / "empty.png").write_bytes(b"")
     (folder / "cut.png").write_bytes(encoded(seven(), "PNG")[:-300])
     (folder / "cut.jpg").write_bytes(encoded(seven())[:300])
-    header = encoded(Image.new("1", (8, 8)), "PNG")
-    huge = bytearray(header)
-    huge[16:24] = (60_000).to_bytes(4, "big") * 2
-    (folder / "huge.png").write_bytes(bytes(huge))
-    zero = bytearray(header)
-    zero[16:24] = bytes(8)
-    (folder / "zero.png").write_bytes(bytes(zero))
+    (folder / "huge.png").write_bytes(claiming(60_000, 60_000))
+    (folder / "wide.png").write_bytes(claiming(9_000, 9_000))
+    (folder / "zero.png").write_bytes(claiming(0, 0))
     (folder / "folder.png").mkdir()
     return sorted(folder.iterdir())
 

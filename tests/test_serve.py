@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 import shapeproof as sp
-from photographs import encoded
+from photographs import claiming, encoded
 from shapeproof.errors import UsageError
 from shapeproof.serving.building import build
 from shapeproof.serving.designing import derived, domain
@@ -108,9 +108,7 @@ def test_too_much_is_refused(client):
     assert client.post("/api/strokes", content=b"0" * 600_000, headers=json_).status_code == 413
     assert client.post("/api/picture", content=(b"0" * 2**20 for _ in range(20))).status_code == 413
     assert client.post("/api/strokes", content=json.dumps(SEVEN)).status_code == 415
-    bomb = bytearray(encoded(Image.new("1", (8, 8)), "PNG"))
-    bomb[16:24] = (60_000).to_bytes(4, "big") * 2
-    assert "too large" in client.post("/api/picture", content=bytes(bomb)).json()["error"]
+    assert "too large" in client.post("/api/picture", content=claiming(60_000, 60_000)).json()["error"]
     assert client.post("/api/picture", content=b"no picture").status_code == 422
 
 

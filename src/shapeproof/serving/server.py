@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 import webbrowser
-from typing import Any
 
 import click
 import torch
@@ -43,6 +42,17 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(run: Run, taken: socket.socket, host: str, more: frozenset[str], *, browser: bool) -> int:
     """Serve until Ctrl-C or SIGTERM; returns the exit status, 0 after either."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end as a KeyboardInterrupt
+    try:
+        _run(run, taken, host, more, browser)
+    except KeyboardInterrupt:  # also what uvicorn raises again after its own shutdown
+        click.echo("stopped")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return 0
+
+
+def _run(run: Run, taken: socket.socket, host: str, more: frozenset[str], browser: bool) -> None:
     # one picture at a time gains nothing from threads
     torch.set_num_threads(1)
     names = app.LOOPBACK | {name.lower() for name in more}
@@ -59,9 +69,7 @@ def serve(run: Run, taken: socket.socket, host: str, more: frozenset[str], *, br
     _told(run, address, host)
     if browser:
         _open(address)
-    _until_stopped(uvicorn.Server(config), taken)
-    click.echo("stopped")
-    return 0
+    uvicorn.Server(config).run(sockets=[taken])
 
 
 def _warm(room: drawing.Room) -> None:
@@ -89,14 +97,3 @@ def _open(address: str) -> None:
         opened = False
     if not opened:
         click.echo(f"no browser was found; open {address} in one", err=True)
-
-
-def _until_stopped(server: Any, taken: socket.socket) -> None:
-    """Serve; after its shutdown uvicorn raises the signal that stopped it again, which ends here either way."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        server.run(sockets=[taken])
-    except KeyboardInterrupt:
-        return
-    finally:
-        signal.signal(signal.SIGTERM, before)
