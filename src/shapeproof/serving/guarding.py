@@ -10,7 +10,7 @@ from typing import Any
 
 import anyio
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_JSON = 512 * 2**10
@@ -122,6 +122,8 @@ class Desk:
         try:
             async with self._reading:  # held until the answer is there, so that bodies do not pile up
                 body = await _body(request, most)
+                if await request.is_disconnected():
+                    raise ClientDisconnect  # the page has asked for something newer since
                 return await anyio.to_thread.run_sync(lambda: work(body), limiter=self._computing)
         finally:
             self._waiting -= 1

@@ -74,17 +74,27 @@ function change(edit) {
 async function derive() {
   const asked = state.design;
   const found = await deriving("/api/design", asked);
-  if (!found || asked !== state.design) {
-    if (!found && !state.derived) { state.design = null; load("mistake"); }
-    else if (!found && asked === state.design) state.design = state.derived.design;
+  if (asked !== state.design) return;  // something newer was asked since
+  if (!found) {
+    // refused: back to the last one that was not
+    if (state.derived) state.design = state.derived.design;
+    else if (byId("preset").value !== "mistake") load("mistake");
     return;
   }
   state.derived = found;
   state.domain = null;
   if (!byId("design").hidden) history.replaceState(null, "", hash());
   render();
-  state.domain = await solving("/api/domain", asked);
-  if (asked === state.design) summary();
+  // the domain takes longest: solved once the reader has stopped changing things
+  if (!state.puzzle) setTimeout(() => solve(asked), 300);
+}
+
+async function solve(asked) {
+  if (asked !== state.design) return;
+  const found = await solving("/api/domain", asked);
+  if (asked !== state.design) return;
+  state.domain = found;
+  summary();
 }
 
 function render() {
@@ -158,18 +168,19 @@ function toggle(layer, row) {
   if (state.puzzle) {
     state.seen.add(layer.name);
     const floors = drops(row.windows) !== null;
-    if (floors || row.verdict === "failed") solve(floors ? layer.name : null);
+    if (floors || row.verdict === "failed") reveal(floors ? layer.name : null);
     else byId("puzzle").dataset.said = layer.name;
   }
   state.open = state.open === layer.name ? null : layer.name;
   render();
 }
 
-function solve(name) {
+function reveal(name) {
   const rows = state.derived.design.layers.map((layer, place) => [layer, state.derived.layers[place]]);
-  const found = rows.find(([layer, row]) => (name ? layer.name === name : drops(row.windows))) ?? [];
+  const [layer, row] = rows.find(([l, r]) => (name ? l.name === name : drops(r.windows))) ?? [];
   state.puzzle = false;
-  state.solved = found[0] ? [found[0].name, `${found[1].inputs[0].slice(-2).join(" × ")} → ${found[1].output.slice(-2).join(" × ")}`] : null;
+  solve(state.design);
+  state.solved = layer ? [layer.name, `${row.inputs[0].slice(-2).join(" × ")} → ${row.output.slice(-2).join(" × ")}`] : null;
 }
 
 function puzzle() {
@@ -181,7 +192,7 @@ function puzzle() {
   if (solved) { node.replaceChildren(make("p", {}, say("puzzlesolved", ...state.solved))); return; }
   const said = node.dataset.said;
   node.replaceChildren(make("p", {}, say("puzzle"), said ? make("strong", {}, " " + say("puzzlehalf", said)) : null),
-    make("button", { id: "show-me", onclick: () => { solve(null); render(); } }, say("puzzleshow")));
+    make("button", { id: "show-me", onclick: () => { reveal(null); render(); } }, say("puzzleshow")));
 }
 
 function inside(layer, row, place) {
