@@ -16,6 +16,7 @@ ELSEWHERE = {
     "shapeproof derive path/to/file.py:Net --input N,3,H,W --set width=64": "a place for the reader's own file",
     "shapeproof train four-stage --recipe reference --output runs/first": "minutes; tests/test_train_*.py train",
     "shapeproof evaluate runs/first": "needs the run above",
+    "shapeproof derive four-stage --input N,1,H,W --format html --output four-stage.html": "it writes a file",
     "shapeproof run train.py --epochs 3": "the reader's own script; tests/test_docs_explain.py has one",
     "shapeproof check": "the reader's own targets; tests/test_docs_explain.py has some",
     "shapeproof serve": "does not end by itself; tests/test_serve.py starts it",

@@ -80,11 +80,25 @@ def test_the_mistakes_are_the_pictures_that_were_told_wrong(digits_run):
     assert text.count("<figure>") == min(24, len(found.mistakes))
 
 
+CHAIN = ["28x28x1", "14x14x16", "7x7x32", "3x3x64", "1x1x128"]
+
+
+def test_a_cut_picture_is_shown_whole_where_the_network_can_read_it():
+    images = torch.randint(0, 255, (1, 1, 28, 28), dtype=torch.uint8)
+    text = through(FourStage(), Preparation(1, 28, 28, 2), images, torch.tensor([0]), ("a",))
+    assert re.findall(r"<b>(\d+x\d+x\d+)</b>", text) == CHAIN
+    assert "read its middle, 24x24" in text
+    fixed = nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(242, 3))
+    text = through(fixed, Preparation(1, 28, 28, 2), images, torch.tensor([0]), ("a",))
+    assert "22x22x2" in text
+    assert "read its middle" not in text
+
+
 def test_the_document_s_chain_is_shown():
     images = torch.randint(0, 255, (2, 1, 28, 28), dtype=torch.uint8)
     text = through(FourStage(), Preparation(1, 28, 28), images, torch.tensor([3, 1]), tuple("abcdef"))
-    sizes = re.findall(r"<b>(\d+ x \d+ x \d+)</b>", text)
-    assert sizes == ["28 x 28 x 1", "14 x 14 x 16", "7 x 7 x 32", "3 x 3 x 64", "1 x 1 x 128"]
+    sizes = re.findall(r"<b>(\d+x\d+x\d+)</b>", text)
+    assert sizes == CHAIN
     assert "a d" in text
 
 

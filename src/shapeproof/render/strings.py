@@ -185,6 +185,10 @@ STRINGS: dict[str, tuple[str, str]] = {
         "Picture {n}, a {true}. Below it the feature maps at the end of each stage: height x width x channels.",
         "第 {n} 张图片，类别 {true}。其下是各阶段末尾的特征图：高 x 宽 x 通道数。",
     ),
+    "run.whole": (
+        "The whole picture is shown; training and testing read its middle, {size}.",
+        "此处用的是整张图片；训练和测试读取其中间的 {size}。",
+    ),
     "run.first": ("the first {shown} of {count} maps", "{count} 个特征图中的前 {shown} 个"),
     "run.how": ("How it was trained, and how to repeat it", "训练方式与复现方法"),
     "run.repeat": ("Repeat it:", "复现："),

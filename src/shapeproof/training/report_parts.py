@@ -17,7 +17,7 @@ from shapeproof.training.board import stretched
 from shapeproof.training.evaluate import Evaluation, wilson
 from shapeproof.training.images import MOST, as_bytes, data_uri, maps, sheet
 from shapeproof.training.preparation import Preparation
-from shapeproof.training.stages import stages
+from shapeproof.training.stages import Stage, stages
 
 if TYPE_CHECKING:
     from shapeproof.data.dataset import Pictures
@@ -173,9 +173,9 @@ def through(
     """The feature maps of one test picture at the end of each stage, with their sizes."""
     picture = images[place]
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    found = stages(model, preparation(picture[None].to(device)))
+    found, note = _whole_or_cut(model, preparation, picture[None].to(device))
     height, width = picture.shape[1:]
-    figures = [_figure(data_uri(picture), f"{height} x {width} x {picture.shape[0]}", "", 112 / width, width, height)]
+    figures = [_figure(data_uri(picture), f"{height}x{width}x{picture.shape[0]}", "", 112 / width, width, height)]
     for stage in found:
         count, height, width = stage.maps.shape
         made = sheet(maps(stage.maps), columns=None if height > 1 else 32)
@@ -183,9 +183,21 @@ def through(
         told = f"<code>{escape(stage.module)}</code> {more}"
         rows, columns = made.shape[1:]
         scale = max(1.0, min(8.0, 460 / columns))
-        figures.append(_figure(data_uri(made), f"{height} x {width} x {count}", told, scale, columns, rows))
+        figures.append(_figure(data_uri(made), f"{height}x{width}x{count}", told, scale, columns, rows))
     hint = said("run.stages.hint", n=place, true=names[int(labels[place])])
-    return f'<p class="hint">{hint}</p><div class="stages">{"".join(figures)}</div>'
+    return f'<p class="hint">{hint} {note}</p><div class="stages">{"".join(figures)}</div>'
+
+
+def _whole_or_cut(model: nn.Module, preparation: Preparation, picture: Tensor) -> tuple[list[Stage], str]:
+    """The stages of a whole picture; where the network cannot read it whole, of the part that it was trained on."""
+    if not preparation.margin:
+        return stages(model, preparation(picture)), ""
+    _, height, width = preparation.shape
+    try:
+        found = stages(model, preparation.scaled(picture))
+    except (RuntimeError, ValueError):  # a size that it does not run on
+        return stages(model, preparation(picture)), ""
+    return found, said("run.whole", size=f"{height}x{width}")
 
 
 def _figure(address: str, size: str, told: str, scale: float, width: int, height: int) -> str:

@@ -319,7 +319,12 @@
         clearTimeout(waiting);
         if (event.pointerType === "mouse") waiting = setTimeout(() => now === step || show(step), 90);
       });
-      step.addEventListener("focusin", () => now === step || show(step));
+      step.addEventListener("focusin", () => {
+        if (now === step) return;
+        show(step);
+        // where the window lies over the page's lower half, the step must stand in the upper one
+        if (innerWidth <= 920) step.scrollIntoView({ block: "start" });
+      });
       step.addEventListener("click", () => now === step || show(step));
       step.addEventListener("keydown", (event) => {
         if (event.target !== step) return;
