@@ -1,8 +1,8 @@
 """Fast to start: importing the package and asking for help load neither torch nor numpy."""
 
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -25,10 +25,16 @@ def test_help_loads_no_torch(command):
     assert "Usage" in done.stdout
 
 
-def test_help_answers_within_a_fifth_of_a_second():
+def processor_time():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_help_takes_less_than_a_fifth_of_a_second():
+    """Of the processor's time: what else the machine is doing is not measured."""
     times = []
     for _ in range(7):
-        began = time.perf_counter()
+        began = processor_time()
         subprocess.run([sys.executable, "-m", "shapeproof", "--help"], capture_output=True, check=True)
-        times.append(time.perf_counter() - began)
+        times.append(processor_time() - began)
     assert min(times) < 0.2

@@ -11,6 +11,10 @@ class UsageError(ShapeproofError):
     """The command line, a file or the data cannot be used: one clear line, exit status 2."""
 
 
+class OwnError(ShapeproofError):
+    """An exception of the user's own model that has nothing to do with shapes: exit status 1."""
+
+
 class SpecError(UsageError, ValueError):
     """An input spec such as ``"N,1,H,W"`` makes no sense."""
 

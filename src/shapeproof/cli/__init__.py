@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from shapeproof import __version__
-from shapeproof.errors import UsageError
+from shapeproof.errors import OwnError, UsageError
 
 # command -> (module that holds it, the line that `--help` shows). The lines stand here so that help loads nothing.
 COMMANDS = {
@@ -70,6 +70,9 @@ def main(argv: list[str] | None = None) -> Any:
     except click.ClickException as mistake:
         mistake.show()
         sys.exit(mistake.exit_code)
+    except OwnError as mistake:
+        click.echo(f"shapeproof: {mistake}", err=True)
+        sys.exit(1)
     except UsageError as mistake:
         click.echo(f"shapeproof: {mistake}", err=True)
         sys.exit(2)

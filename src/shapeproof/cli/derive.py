@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from shapeproof.derivation.model import Derivation
+    from shapeproof.render.view import View
 
 FORMATS = ("text", "markdown", "json", "html", "svg", "png", "mermaid", "dot")
 STATUS = {"proved": 0, "incomplete": 0, "failed": 1, "mismatch": 1}
@@ -23,6 +24,10 @@ STATUS = {"proved": 0, "incomplete": 0, "failed": 1, "mismatch": 1}
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="Write to this file instead of the terminal.")
 @click.option("--train", is_flag=True, help="Derive in training mode instead of eval mode.")
+@click.option("--depth", type=int, metavar="N", help="Show modules deeper than this as one row each.")
+@click.option("--only", multiple=True, metavar="GLOB", help="Show these modules or operations, such as layer1.")
+@click.option("--columns", metavar="NAMES", help="Show these columns, such as module,output,macs,field.")
+@click.option("--all", "whole", is_flag=True, help="Show every step, also of blocks that are alike.")
 def command(
     target: str,
     inputs: tuple[str, ...],
@@ -30,49 +35,47 @@ def command(
     form: str,
     output: Path | None,
     train: bool,
+    depth: int | None,
+    only: tuple[str, ...],
+    columns: str | None,
+    whole: bool,
 ) -> int:
     """Derive every shape of TARGET by formula, and compare each with PyTorch.
 
-    TARGET is two-stage, four-stage, FILE.py:NAME or PACKAGE.MODULE:NAME.
+    TARGET is two-stage, four-stage, FILE.py:NAME or PACKAGE.MODULE:NAME. Columns are module, operation, arithmetic,
+    output, PyTorch, formula, inputs, source, parameters, macs, flops, bytes, field (the receptive field), requires.
     """
     if output is not None and not output.parent.is_dir():
         raise click.UsageError(f"--output {output}: the folder {output.parent} does not exist")
     if form == "png" and output is None:
         raise click.UsageError("--format png: a picture is no text for the terminal; give --output FILE.png")
-    derivation = _derive(target, inputs, settings, train)
-    _show(derivation, form, output)
+    from shapeproof.cli.deriving import derive_target
+    from shapeproof.render.view import View
+
+    named = {"columns": tuple(name.strip() for name in columns.split(","))} if columns else {}
+    view = View(depth=depth, only=only, whole=whole, **named)
+    if form not in ("text", "markdown") and view != View():
+        raise click.UsageError(f"--format {form} shows everything; --depth, --only, --columns and --all go with text")
+    derivation = derive_target(target, inputs, settings, train)
+    _show(derivation, form, output, view)
     return STATUS[derivation.verdict]
 
 
-def _derive(target: str, inputs: tuple[str, ...], settings: tuple[str, ...], train: bool) -> Derivation:
-    from torch import nn  # here, so that --help loads no torch
-
-    from shapeproof.capture.spec import parse
-    from shapeproof.derivation.derive import derive
-    from shapeproof.derivation.inputs import likely
-    from shapeproof.models.target import load, settings_of
-
-    for text in inputs:
-        parse(text)
-    model = load(target, settings_of(settings))
-    if isinstance(model, nn.Module):
-        model.train(train)
-    if not inputs:
-        inputs = (likely(model),)
-        click.echo(f"no --input given: trying {inputs[0]}", err=True)
-    return derive(model, *inputs)
-
-
-def _show(derivation: Derivation, form: str, output: Path | None) -> None:
+def _show(derivation: Derivation, form: str, output: Path | None, view: View) -> None:
     from shapeproof.files import write_whole
 
     if output is None and form == "text" and sys.stdout.isatty():
         from rich.console import Console
 
-        Console().print(derivation)
+        from shapeproof.render.text import renderables
+
+        Console().print(*renderables(derivation, view))
         return
     width = max(60, shutil.get_terminal_size((110, 24)).columns)
-    text = derivation.to_text(width) if form == "text" else derivation.render(form)
+    if form == "text":
+        text = derivation.to_text(width, view)
+    else:
+        text = derivation.to_markdown(view) if form == "markdown" else derivation.render(form)
     if output is None:
         click.echo(text, nl=False)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from shapeproof.dims import Shape
 from shapeproof.errors import UsageError
 from shapeproof.rules.registry import show
 
+_PLACES = {1: "L", 2: "H,W", 3: "D,H,W"}
 LARGEST = 2**27  # elements; a larger input is made without values, and the model run on shapes alone
 
 
@@ -43,17 +45,37 @@ def tensor_for(spec: InputSpec, sizes: dict[str, int], keep: frozenset[str], mod
 
 
 def likely(model: Any) -> str:
-    """A spec for the first layer that has weights: its channels or features.
+    """The first of :func:`candidates`.
 
     Raises:
-        UsageError: if there is no such layer.
+        UsageError: if there is none.
     """
-    for module in model.modules() if isinstance(model, nn.Module) else ():
-        if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
-            places = {1: "L", 2: "H,W", 3: "D,H,W"}[len(module.kernel_size)]
-            return f"N,{module.in_channels},{places}"
-        if isinstance(module, nn.Linear):
-            return f"N,{module.in_features}"
-        if isinstance(module, nn.Embedding):
-            return "int64[N,T]"
+    for spec in candidates(model):
+        return spec
     raise UsageError("give the input's shape, such as --input N,1,28,28")
+
+
+def candidates(model: Any) -> Iterator[str]:
+    """Specs that layers of a model want, the first layer's first: its channels, its features, indices for a table."""
+    found = (_wanted(module) for module in (model.modules() if isinstance(model, nn.Module) else ()))
+    yield from dict.fromkeys(spec for spec in found if spec)
+
+
+def _wanted(module: nn.Module) -> str:
+    """What one layer takes; ``""`` for a layer that takes anything."""
+    if isinstance(module, nn.modules.conv._ConvNd):
+        return f"N,{module.in_channels},{_PLACES[len(module.kernel_size)]}"
+    if isinstance(module, nn.Linear):
+        return f"N,{module.in_features}"
+    if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
+        return "int64[N,T]"
+    if isinstance(module, nn.RNNBase):
+        return f"N,T,{module.input_size}" if module.batch_first else f"T,N,{module.input_size}"
+    if isinstance(module, nn.MultiheadAttention):
+        return f"N,T,{module.embed_dim}" if module.batch_first else f"T,N,{module.embed_dim}"
+    if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)):
+        places = {nn.BatchNorm1d: "", nn.BatchNorm2d: ",H,W", nn.BatchNorm3d: ",D,H,W"}
+        return f"N,{module.num_features}{places.get(type(module), '')}"
+    if isinstance(module, nn.LayerNorm):
+        return ",".join(["N", *map(str, module.normalized_shape)])
+    return ""

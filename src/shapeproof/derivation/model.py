@@ -35,6 +35,11 @@ class Cost:
     activation_bytes: int
     parameter_bytes: int
 
+    @property
+    def flops(self) -> int | None:
+        """Floating point operations of the multiply-adds, each counted as two; ``None`` where those are not known."""
+        return None if self.macs is None else 2 * self.macs
+
 
 @dataclass(frozen=True)
 class ReceptiveField:
@@ -217,13 +222,13 @@ class Derivation:
         """:meth:`to_dict` as JSON, indented."""
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
 
-    def to_text(self, width: int = 110) -> str:
-        """A table in plain text, at most ``width`` columns wide."""
-        return self._text("text", width=width)
+    def to_text(self, width: int = 110, view: Any = None) -> str:
+        """A table in plain text, at most ``width`` columns wide; ``view`` is a ``shapeproof.render.view.View``."""
+        return self._text("text", width=width, view=view)
 
-    def to_markdown(self) -> str:
-        """A table in GitHub's Markdown."""
-        return self._text("markdown")
+    def to_markdown(self, view: Any = None) -> str:
+        """A table in GitHub's Markdown; ``view`` as for :meth:`to_text`."""
+        return self._text("markdown", view=view)
 
     def to_html(self) -> str:
         """One page, whole in itself: drawn to scale, with sliders for the letters."""

@@ -7,7 +7,6 @@ import importlib
 import importlib.util
 import inspect
 import sys
-import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +16,7 @@ from torch import nn
 
 from shapeproof.errors import UsageError
 from shapeproof.models.document import FourStage, TwoStage
+from shapeproof.models.trouble import told_in_users_lines
 
 BUILT_IN: dict[str, Callable[[], nn.Module]] = {"two-stage": TwoStage, "four-stage": FourStage}
 
@@ -38,10 +38,19 @@ def load(target: str, settings: Mapping[str, Any] | None = None) -> Any:
         return BUILT_IN[target]()
     place, _, name = target.rpartition(":")
     if not place or not name:
-        known = ", ".join(BUILT_IN)
+        known = ", ".join(f"{target}:{name}" for name in _classes(target)) or ", ".join(BUILT_IN)
         raise UsageError(f"no model is called {target!r}; give {known}, FILE.py:NAME or PACKAGE.MODULE:NAME")
     found = _attribute(_module(place), name, place)
     return _made(found, target, settings)
+
+
+def _classes(target: str) -> list[str]:
+    """The classes in a file of Python, without running it."""
+    try:
+        tree = ast.parse(Path(target).read_text()) if target.endswith(".py") else ast.Module([], [])
+    except (OSError, SyntaxError, ValueError):
+        return []
+    return [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
 
 
 def settings_of(pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -77,13 +86,8 @@ def _module(place: str) -> ModuleType:
 
 
 def _imported(load_it: Callable[[], Any], place: str) -> Any:
-    try:
+    with told_in_users_lines(f"{place} does not import", UsageError):
         return load_it()
-    except Exception as error:  # whatever the user's file raises is told, not shown as ours
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if "importlib" not in f.filename]
-        theirs = [f for f in frames if not f.filename.startswith(str(Path(__file__).parent))]
-        where = f" (line {theirs[-1].lineno} of {theirs[-1].filename})" if theirs else ""
-        raise UsageError(f"{place} does not import: {type(error).__name__}: {error}{where}") from error
 
 
 def _attribute(module: ModuleType, name: str, place: str) -> Any:
@@ -107,7 +111,16 @@ def _made(found: Any, target: str, settings: dict[str, Any]) -> Any:
         raise UsageError(f"{target} needs {', '.join(missing)}; give {hint}")
     if unknown:
         raise UsageError(f"{target} takes no argument called {', '.join(unknown)}")
-    return found(**settings)
+    with told_in_users_lines(f"{target} cannot be made", UsageError):
+        made = found(**settings)
+    return _checked(made, found, target)
+
+
+def _checked(made: Any, found: Any, target: str) -> Any:
+    """What a call gave, if that can be a model; a function on tensors is a model itself."""
+    if isinstance(made, nn.Module) or (not isinstance(found, type) and callable(made)):
+        return made
+    raise UsageError(f"{target} gives a {type(made).__name__}; a model is an nn.Module or a function that makes one")
 
 
 def _arguments(found: Any, settings: dict[str, Any]) -> tuple[list[str], list[str]]:

@@ -55,7 +55,8 @@ def owner(steps: Sequence[Step]) -> str:
 
 def _key(step: Step) -> Hashable:
     """What makes two steps alike: all but their names, and where their inputs come from, counted backwards."""
-    distances = tuple(step.index - parent for parent in step.parents)
+    # what comes from far back comes from before the repetition, from ever further back
+    distances = tuple(min(step.index - parent, LONGEST) for parent in step.parents)
     return (step.op, str(step.inputs), str(step.output), step.formula, step.arithmetic, step.verdict, distances,
             step.cost.parameters, str(step.cost.macs))  # fmt: skip
 

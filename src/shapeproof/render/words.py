@@ -74,7 +74,7 @@ def summary(derivation: Derivation) -> list[str]:
         lines.append(domain_text(derivation))
     for warning in derivation.warnings:
         lines += warning_lines(warning)
-    if derivation.unused:
+    if derivation.unused and derivation.verdict != "failed":  # a run that ended early has not come to them
         lines.append(f"never called: {', '.join(derivation.unused)}")
     return lines
 

@@ -1,0 +1,141 @@
+"""What the commands that derive a target share: making it, choosing inputs, telling what went wrong on the way."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shapeproof.errors import OwnError, SpecError, UsageError
+
+if TYPE_CHECKING:
+    from shapeproof.capture.trace import Trace
+    from shapeproof.derivation.model import Derivation
+
+MOST_TRIED = 6  # specs that are tried where none is given
+MOST_SHOWN = 12  # steps of a run that was stopped
+
+
+def derive_target(target: str, inputs: Sequence[str], settings: tuple[str, ...], train: bool) -> Derivation:
+    """Derive what a target names, on specs, or on specs that its layers suggest.
+
+    Raises:
+        UsageError: if the target, its arguments or its inputs cannot be used.
+        OwnError: if the model raises something that has nothing to do with shapes.
+    """
+    from torch import nn  # here, so that --help loads no torch
+
+    from shapeproof.capture.spec import parse
+    from shapeproof.models.target import load, settings_of
+
+    for text in inputs:
+        parse(text)
+    model = load(target, settings_of(settings))
+    if isinstance(model, nn.Module):
+        model.train(train)
+    _check_number(model, target, len(inputs))
+    return _derived(model, target, inputs) if inputs else _guessed(model, target)
+
+
+def _derived(model: Any, target: str, inputs: Sequence[str]) -> Derivation:
+    from shapeproof.capture.run import Interrupted
+    from shapeproof.derivation.derive import derive
+    from shapeproof.models.trouble import told_in_users_lines
+
+    try:
+        with told_in_users_lines(f"{target} on {', '.join(inputs)}"):
+            return derive(model, *inputs)
+    except Interrupted as stop:
+        for line in _so_far(stop.trace):
+            click.echo(line, err=True)
+        raise click.Abort from stop
+    except OwnError as error:
+        raise OwnError(f"{error}{_hint(model, inputs)}") from error
+
+
+def _guessed(model: Any, target: str) -> Derivation:
+    """Derive on the first input that runs, of those that the layers suggest; where none does, on the first."""
+    from shapeproof.derivation.inputs import candidates
+
+    specs = list(candidates(model))[:MOST_TRIED]
+    if not specs:
+        raise UsageError("give the input's shape, such as --input N,1,28,28")
+    first: Derivation | OwnError | None = None
+    for spec in specs:
+        try:
+            found = _derived(model, target, [spec])
+        except OwnError as error:
+            first = first or error
+            continue
+        if found.verdict != "failed":
+            _say(specs[: specs.index(spec)], spec)
+            return found
+        first = first or found
+    if isinstance(first, OwnError):
+        raise first
+    assert first is not None
+    _say(specs[1:], specs[0])
+    return first
+
+
+def _say(tried: list[str], spec: str) -> None:
+    others = f" (not {', '.join(tried)}: the model does not run on that)" if tried else ""
+    click.echo(f"no --input given: trying {spec}{others}", err=True)
+
+
+def _check_number(model: Any, target: str, given: int) -> None:
+    """Whether the model's forward takes so many inputs; the signature is named where it does not."""
+    forward = getattr(model, "forward", model)
+    try:
+        signature = inspect.signature(forward)
+    except (TypeError, ValueError):
+        return
+    needed = [p for p in signature.parameters.values() if p.default is p.empty and p.kind in _PLACED]
+    if given:
+        try:
+            signature.bind(*range(given))
+        except TypeError as error:
+            names = ", ".join(signature.parameters)
+            raise UsageError(f"{target} is called as forward({names}): {error}; give --input once for each") from None
+    elif len(needed) > 1:
+        names = ", ".join(p.name for p in needed)
+        raise UsageError(f"{target} takes {len(needed)} inputs ({names}); give --input once for each, in this order")
+
+
+_PLACED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def _hint(model: Any, inputs: Sequence[str]) -> str:
+    """What the first layer wants, where that is something else than was given."""
+    from torch import nn
+
+    from shapeproof.capture.spec import parse
+    from shapeproof.derivation.inputs import candidates
+
+    first = next(candidates(model), "")
+    weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
+    dtype = str(weight.dtype).removeprefix("torch.") if weight is not None else "float32"
+    try:
+        given = parse(inputs[0])
+        wanted = parse(first) if first else given
+    except SpecError:
+        return ""
+    if wanted.dtype != given.dtype and "int" in wanted.dtype:
+        return f"\nthe first layer looks rows up in a table by whole numbers: try --input '{first}'"
+    if "int" not in wanted.dtype and dtype != given.dtype:
+        return f"\nthe model's weights are {dtype}: try --input '{dtype}[{inputs[0]}]'"
+    return ""
+
+
+def _so_far(trace: Trace) -> list[str]:
+    """The last steps of a run that was stopped."""
+    from shapeproof.render.words import shape_text
+
+    calls = trace.calls
+    lines = [f"stopped after {len(calls):,} steps; the last were:"]
+    for call in calls[-MOST_SHOWN:]:
+        given = ", ".join(map(shape_text, call.inputs))
+        lines.append(f"  {call.module or '(model)'}  {call.op}  {given} -> {shape_text(call.output)}  {call.source}")
+    return lines
