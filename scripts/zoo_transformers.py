@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 TOKENS = 16
+LARGEST = 700_000_000  # weights that are given memory
 # Attributes that say how often a block is repeated: cut down, so that every kind of step stays and no run is long.
 DEPTHS = (
     "num_hidden_layers", "encoder_layers", "decoder_layers", "num_layers", "n_layer", "n_layers", "num_encoder_layers",
@@ -25,14 +26,51 @@ def zoo() -> dict[str, Any]:
 
 
 def made(config_class: Any) -> Any:
-    """A model of the default configuration (at most four blocks of a kind), and inputs that its forward names."""
-    from transformers import AutoModel
+    """A model of the default configuration (at most four blocks of a kind), and the first inputs that it runs on.
 
-    config = config_class()
-    for part in [config, *_parts(config)]:
-        _shorten(part)
-    model = AutoModel.from_config(config).eval()
-    return model, (), inputs(model, config)
+    It lies on the meta device; where it reads values, and is not too large, it is made again with memory.
+    """
+    first = None
+    for device, shortened in (("meta", True), ("cpu", True), ("meta", False)):
+        config = config_class()
+        for part in [config, *_parts(config)] if shortened else []:
+            _shorten(part)
+        if device == "cpu" and (first is None or _weights(first[0]) > LARGEST):
+            continue
+        with torch.device(device), contextlib.suppress(ValueError, AttributeError, TypeError):
+            model = _built(config, device)
+            first = first or (model, (), attempts(model, config)[0])
+            for given in attempts(model, config):
+                if _runs(model, given):
+                    return model, (), given
+    if first is None:
+        return _built(config_class(), "meta"), (), {}
+    return first
+
+
+def _weights(model: Any) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _built(config: Any, device: str) -> Any:
+    from transformers import AutoModel, initialization
+
+    quick = initialization.no_init_weights() if device == "cpu" else contextlib.nullcontext()
+    with quick:
+        try:
+            model = AutoModel.from_config(config, experts_implementation="batched_mm")
+        except Exception:  # noqa: BLE001  # not every model has experts
+            model = AutoModel.from_config(config)
+    return model.eval()
+
+
+def _runs(model: Any, given: dict[str, Any]) -> bool:
+    try:
+        with torch.no_grad():
+            model(**given)
+    except Exception:  # noqa: BLE001  # then the next attempt
+        return False
+    return True
 
 
 def _parts(config: Any) -> list[Any]:
@@ -69,39 +107,34 @@ def _ids(*shape: int) -> torch.Tensor:
     return torch.zeros(shape, dtype=torch.int64)
 
 
-def _speech(config: Any) -> torch.Tensor:
-    bins = _first(config, "num_mel_bins", "input_feat_per_channel", "feature_size", default=80)
-    length = 2 * _first(config, "max_source_positions", default=500)
-    if "whisper" in config.model_type:
-        return torch.zeros(1, bins, length)
-    return torch.zeros(1, min(length, 1000), bins)
-
-
-def inputs(model: Any, config: Any) -> dict[str, torch.Tensor]:
-    """A tensor for each of the inputs that the forward of the model names and cannot do without."""
+def attempts(model: Any, config: Any) -> list[dict[str, torch.Tensor]]:
+    """Inputs to try, the likeliest first, from what the forward of the model names."""
     named = inspect.signature(model.forward).parameters
-    made: dict[str, torch.Tensor] = {}
-    if "input_ids" in named:
-        made["input_ids"] = _ids(2, TOKENS)
-    if "decoder_input_ids" in named:
-        made["decoder_input_ids"] = _ids(2, TOKENS)
-    if "input_values" in named:
-        made["input_values"] = torch.zeros(2, 16000)
-    if "input_features" in named:
-        made["input_features"] = _speech(config)
-    for name in ("pixel_values", "pixel_values_videos"):
-        if name in named and "input_ids" not in named:
-            made[name] = _pixels(config, name)
+    text = {name: _ids(1, TOKENS) for name in ("input_ids", "decoder_input_ids") if name in named}
     if "bbox" in named:
-        made["bbox"] = _ids(2, TOKENS, 4)
-    if "pixel_values" in named and "input_ids" in named and _needs_both(config):
-        made["pixel_values"] = _pixels(config, "pixel_values")
-        made["input_ids"] = _ids(1, TOKENS)
-    return made
+        text["bbox"] = _ids(1, TOKENS, 4)
+    pixels = [{name: _pixels(config, name)} for name in ("pixel_values", "pixel_values_videos") if name in named]
+    sounds = [
+        {name: sound} for name in ("input_values", "input_features") if name in named for sound in _sounds(config)
+    ]
+    plain = {name: value for name, value in text.items() if name != "decoder_input_ids"}
+    out: list[dict[str, torch.Tensor]] = []
+    for media in [*pixels, *sounds] if "input_ids" not in named else []:
+        out += [media, {**media, **text}]
+    out += [text, plain] if text else []
+    out += [{**text, **media} for media in [*pixels, *sounds]]
+    out += [
+        {**given, "attention_mask": torch.ones(1, TOKENS, dtype=torch.int64)} for given in out if "input_ids" in given
+    ]
+    if "past_values" in named:
+        length, width = _first(config, "context_length", default=32), _first(config, "num_input_channels", default=1)
+        out.append({"past_values": torch.zeros(1, length, width)})
+    return out or [{}]
 
 
-def _needs_both(config: Any) -> bool:
-    name = config.model_type
-    return any(
-        word in name for word in ("clip", "siglip", "flava", "vilt", "align", "group", "bridge", "owl", "altclip")
-    )
+def _sounds(config: Any) -> list[torch.Tensor]:
+    """Waves with and without a channel, and spectra both ways round."""
+    bins = _first(config, "num_mel_bins", "input_feat_per_channel", "feature_size", "input_dim", default=80)
+    length = min(2 * _first(config, "max_source_positions", default=500), 3000)
+    waves = [torch.zeros(1, 16000), torch.zeros(1, 1, 16000), torch.zeros(1, 1, 19200)]
+    return [*waves, torch.zeros(1, length, bins), torch.zeros(1, bins, length)]

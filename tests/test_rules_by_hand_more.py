@@ -1,9 +1,11 @@
 """Indexing, splitting, attention, recurrence and factories against examples worked out on paper."""
 
 import pytest
+import torch
 
+import shapeproof as sp
 from shapeproof.dims import letter
-from shapeproof.rules.registry import Operand, Unsupported, Violation, rules
+from shapeproof.rules.registry import COUNTED, Operand, Violation, rules
 
 
 def derived(op, *args, **kwargs):
@@ -105,6 +107,8 @@ def test_a_condition_that_fails_has_its_code(op, args, code):
     assert found.value.code == code
 
 
-def test_a_mask_has_no_shape_of_its_own():
-    with pytest.raises(Unsupported):
-        derived("getitem", t(4, 3), t(4, 3, dtype="bool"))
+def test_how_many_a_mask_keeps_the_values_decide():
+    assert derived("getitem", t(4, 3, 7), t(4, 3, dtype="bool")).shape == (COUNTED, 7)
+    found = sp.derive(lambda x: x[x > 0.5], torch.tensor([[0.2, 0.7], [0.9, 0.6]]))
+    assert (found.verdict, found.output) == ("proved", (3,))
+    assert found.steps[-1].notes == ("a size that the values decide: the number is the one PyTorch found",)

@@ -30,7 +30,6 @@ from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, 
 
 _WITHOUT_SIZE = {UninitializedBuffer, UninitializedParameter}
 
-
 # operations whose arguments are kept in every run: without them what runs and is wrong could not be told
 ASKED = frozenset("softmax log_softmax softmin squeeze getitem".split())
 

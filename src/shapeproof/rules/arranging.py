@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from shapeproof.dims import Shape, product
+from shapeproof.dims.conditions import decide
 from shapeproof.rules.elementwise import broadcast
+from shapeproof.rules.indexing import sliced
 from shapeproof.rules.joining import cat
 from shapeproof.rules.registry import (
     Derived,
@@ -24,6 +26,7 @@ from shapeproof.rules.registry import (
     unchanged,
 )
 from shapeproof.rules.reshaping import inferred
+from shapeproof.rules.scattering import exactly
 
 
 def several(tensors: tuple[Any, ...]) -> list[Operand]:
@@ -125,6 +128,7 @@ def combinations(input: Operand, r: int = 2, with_replacement: bool = False) -> 
     if len(input.shape) != 1:
         raise Violation("rank", "1 dimension", show(input.shape))
     require(">=", r, 0, "argument", "r of at least 0", f"{r}")
+    decide("==", input.shape[0], int(input.shape[0]))  # n over r is no polynomial of n
     n = int(input.shape[0]) + (r - 1 if with_replacement and r else 0)
     rows = math.comb(n, r) if n >= 0 else 0
     shape = (rows, r) if r else (0,)
@@ -138,6 +142,8 @@ def roll(input: Operand, shifts: Any, dims: Any = None) -> Derived:
     along = () if dims is None else dims if isinstance(dims, (tuple, list)) else (dims,)
     if not count or ((along or count != 1) and len(along) != count):
         raise Violation("argument", "a shift for each dim", f"{count} and {len(along)}")
+    if along and not input.shape:
+        raise Violation("rank", "at least 1 dimension where dims are named", "0: ()")
     for dim in along if int(product(input.shape)) else ():
         axis(dim, len(input.shape))
     return unchanged(input)
@@ -174,13 +180,8 @@ def flipud(input: Operand) -> Derived:
 def _diagonal_length(rows: int, columns: int, offset: int) -> int:
     """``min(rows, columns - offset)``, or ``min(rows + offset, columns)``, and never below 0."""
     rows, columns = (rows, columns - offset) if offset >= 0 else (rows + offset, columns)
-    first, other = (rows, columns) if int(rows) <= int(columns) else (columns, rows)
-    if int(first) <= 0:
-        require(">=", 0, first, "branch", "a diagonal outside", f"{first}")
-        return 0
-    require(">=", other, first, "branch", f"{first} not above {other}", f"{other}")
-    require(">=", first, 0, "branch", "a diagonal within", f"{first}")
-    return first
+    first = rows if decide(">=", columns, rows) else columns
+    return 0 if decide(">=", 0, first) else first
 
 
 @rule("diagonal", "linalg_diagonal", page="torch.diagonal")
@@ -236,8 +237,7 @@ def diagflat(input: Operand, offset: int = 0) -> Derived:
 def diagonal_scatter(input: Operand, src: Operand, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Derived:
     """The source into the diagonal, whose shape it has."""
     target = _diagonal(input, offset, (dim1, dim2)).shape
-    if [int(s) for s in src.shape] != [int(s) for s in target]:
-        raise Violation("broadcast", f"a source of shape {show(target)}", show(src.shape))
+    exactly(src, target)
     return unchanged(input)
 
 
@@ -291,7 +291,7 @@ def sum_to_size(input: Operand, *size: Any) -> Derived:
     if len(wanted) > len(input.shape):
         raise Violation("broadcast", f"a shape that broadcasts to {show(input.shape)}", show(wanted))
     for have, want in zip(reversed(input.shape), reversed(wanted), strict=False):
-        if int(want) != 1:
+        if not decide("==", want, 1):
             words = f"a shape that broadcasts to {show(input.shape)}"
             require("==", have, want, "broadcast", words, show(wanted))
     return becomes(input, wanted, "sum to size")
@@ -311,8 +311,7 @@ def tensor_split(input: Operand, indices_or_sections: Any, dim: int = 0, **named
         require(">=", wanted, 1, "argument", "at least 1 section", f"{wanted}")
         pieces = [(size + wanted - 1 - i) // wanted for i in range(int(wanted))]
     else:
-        edges = [slice(a, b).indices(int(size)) for a, b in zip((0, *wanted), (*wanted, None), strict=True)]
-        pieces = [max(0, stop - start) for start, stop, _ in edges]
+        pieces = [sliced(size, slice(a, b)) for a, b in zip((0, *wanted), (*wanted, None), strict=True)]
     shapes = tuple((*input.shape[:place], piece, *input.shape[place + 1 :]) for piece in pieces)
     return Derived(shapes, "sizes along dim", " + ".join(map(str, pieces)))
 

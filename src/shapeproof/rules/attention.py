@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from shapeproof.dims import product
-from shapeproof.rules.elementwise import broadcast
-from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, require, require_rank, rule, show
+from shapeproof.rules.elementwise import broadcast, fits
+from shapeproof.rules.registry import Derived, Operand, Unsupported, require, require_rank, rule, show
 
 
 def _one_length(key: Operand, value: Operand) -> None:
@@ -36,8 +36,7 @@ def scaled_dot_product_attention(
     batch = broadcast([query.shape[:-2], key.shape[:-2], value.shape[:-2]], "matmul")
     if isinstance(attn_mask, Operand):
         scores = (*batch, query.shape[-2], key.shape[-2])
-        if tuple(map(int, broadcast([attn_mask.shape, scores], "attention-mask"))) != tuple(map(int, scores)):
-            raise Violation("attention-mask", f"a mask that fits {show(scores)}", show(attn_mask.shape))
+        fits(attn_mask.shape, scores, f"a mask that fits {show(scores)}", "attention-mask")
     return _attended(query, key, value, (*batch, query.shape[-2], value.shape[-1]))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapeproof.dims import Shape, product
+from shapeproof.dims.conditions import decide
 from shapeproof.rules.elementwise import broadcast
 from shapeproof.rules.registry import Derived, Operand, Violation, require, rule, show
 
@@ -88,11 +89,7 @@ def singular_values(input: Operand, **_: Any) -> Derived:
 
 def smaller(a: int, b: int) -> int:
     """The smaller of two sizes; which one it was, becomes a condition."""
-    if int(a) <= int(b):
-        require(">=", b, a, "branch", f"{a} not above {b}", f"{b}")
-        return a
-    require(">=", a, b, "branch", f"{b} not above {a}", f"{a}")
-    return b
+    return a if decide(">=", b, a) else b
 
 
 @rule("linalg_svd", page="torch.linalg.svd")
@@ -147,6 +144,8 @@ def solve(A: Operand, B: Operand, *, left: bool = True, **_: Any) -> Derived:  #
     batch, n = _square(A)
     if len(B.shape) == 1 or [int(s) for s in B.shape] == [int(s) for s in A.shape[:-1]]:
         vector = B.shape
+        if not left:
+            raise Violation("matmul", "a matrix on the right, for left=False", show(B.shape))
         require("==", vector[-1] if vector else 0, n, "matmul", f"{n} numbers", show(B.shape))
         shape: Shape = (*broadcast([batch, tuple(vector[:-1])]), n)
         return _found(A, shape, "(*, n, n), (*, n) -> (*, n)")
@@ -181,7 +180,7 @@ def cov(input: Operand, **_: Any) -> Derived:
     """``(variables, observations)`` to ``(variables, variables)``; of one variable, a number."""
     if len(input.shape) > 2:
         raise Violation("rank", "at most 2 dimensions", show(input.shape))
-    shape = (input.shape[0], input.shape[0]) if len(input.shape) == 2 and int(input.shape[0]) != 1 else ()
+    shape = (input.shape[0], input.shape[0]) if len(input.shape) == 2 and not decide("==", input.shape[0], 1) else ()
     return _found(input, shape, "(n, m) -> (n, n)")
 
 
@@ -196,9 +195,9 @@ def vander(x: Operand, N: int | None = None) -> Derived:  # noqa: N803  # PyTorc
     """``(*, n)`` to ``(*, n, N)``: the powers from 0."""
     if not x.shape:
         raise Violation("rank", "at least 1 dimension", "0: ()")
-    if N is not None and N <= 1:
-        raise Violation("argument", "N of at least 2", f"{N}")
-    return _found(x, (*x.shape, x.shape[-1] if N is None else N), "(*, n) -> (*, n, N)")
+    powers = x.shape[-1] if N is None else N
+    require(">=", powers, 2, "argument", "N of at least 2", f"{powers}")
+    return _found(x, (*x.shape, powers), "(*, n) -> (*, n, N)")
 
 
 @rule("weight_norm", "weight_norm_interface", page="torch.nn.utils.parametrizations.weight_norm")

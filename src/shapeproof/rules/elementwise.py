@@ -9,7 +9,19 @@ from typing import Any
 
 from shapeproof.dims import Dim, Shape, exact_div, expr_of
 from shapeproof.dims.conditions import decide
-from shapeproof.rules.registry import Derived, Operand, Violation, axes, axis, becomes, require, rule, show, unchanged
+from shapeproof.rules.registry import (
+    Counted,
+    Derived,
+    Operand,
+    Violation,
+    axes,
+    axis,
+    becomes,
+    require,
+    rule,
+    show,
+    unchanged,
+)
 
 # Names whose every tensor argument is broadcast; what is no tensor (a number, an alpha, a dtype) does not matter.
 NAMES = """
@@ -51,6 +63,7 @@ def broadcast(shapes: list[Shape], code: str = "broadcast") -> Shape:
     out: list[int] = []
     for place, sizes in enumerate(zip(*padded, strict=True)):
         apart = _different(sizes)
+        apart = [size for size in apart if not isinstance(size, Counted)] or apart[:1]
         wide = apart if len(apart) == 1 else [size for size in apart if not decide("==", size, 1)]
         for size in wide[1:]:
             both = f"{' and '.join(show(shape) for shape in shapes)}"
@@ -59,6 +72,15 @@ def broadcast(shapes: list[Shape], code: str = "broadcast") -> Shape:
         fixed = [size for size in wide if not isinstance(size, Dim)]
         out.append((*fixed, *wide, *apart, sizes[0])[0])
     return tuple(out)
+
+
+def fits(shape: Shape, target: Shape, words: str, code: str = "broadcast") -> None:
+    """Require that a shape broadcasts to the target and leaves it as it is."""
+    if len(shape) > len(target):
+        raise Violation(code, words, show(shape))
+    for have, want in zip(reversed(shape), reversed(target), strict=False):
+        if not expr_of(have).same(expr_of(want)) and not decide("==", have, 1):
+            require("==", have, want, code, words, show(shape))
 
 
 def _different(sizes: tuple[int, ...]) -> list[int]:
@@ -120,7 +142,7 @@ def prelu(input: Operand, weight: Operand) -> Derived:
     if len(weight.shape) > 1:
         raise Violation("rank", "a list of slopes, or one", show(weight.shape))
     slopes = weight.shape[0] if weight.shape else 1
-    if int(slopes) != 1:
+    if not decide("==", slopes, 1):
         channels = input.shape[1] if len(input.shape) > 1 else 1
         if not input.shape:
             raise Violation("rank", "at least 1 dimension", "0: ()")

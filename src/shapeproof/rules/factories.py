@@ -13,6 +13,7 @@ from shapeproof.rules.registry import (
     Operand,
     Unsupported,
     Violation,
+    counts,
     require,
     require_rank,
     rule,
@@ -24,7 +25,9 @@ _SIZED = ("zeros", "ones", "empty", "rand", "randn")
 
 
 def _made(sizes: Any) -> Derived:
-    shape = tuple(sizes)
+    shape = shape_args((tuple(sizes),))
+    if counts(shape):
+        return Derived(shape, "out = size", show(shape))
     if not all(isinstance(size, int) for size in shape):
         raise Unsupported
     for size in shape:

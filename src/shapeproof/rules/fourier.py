@@ -85,6 +85,8 @@ def _dims_and_sizes(input: Operand, s: Any, dim: Any) -> tuple[tuple[int, ...], 
 
 def _transformed(input: Operand, s: Any, dim: Any, last: str = "") -> Derived:
     along, sizes = _dims_and_sizes(input, s, dim)
+    if along and not input.shape:
+        raise Violation("rank", "at least 1 dimension where dims are named", "0: ()")
     if last and not along:
         raise Violation("rank", "at least 1 dimension", show(input.shape))
     shape = input.shape
@@ -141,6 +143,7 @@ def irfft2(input: Operand, s: Any = None, dim: Any = (-2, -1), norm: Any = None)
 def fftshift(input: Operand, dim: Any = None) -> Derived:
     """Frequencies in another order; the shape stays."""
     if dim is not None:
+        _signal(input)
         axes(dim, len(input.shape))
     return unchanged(input)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapeproof.dims import Shape, product
+from shapeproof.dims.conditions import decide
 from shapeproof.rules.elementwise import broadcast, elementwise
 from shapeproof.rules.registry import (
     COUNTED,
@@ -67,10 +68,10 @@ def take_along_dim(input: Operand, indices: Operand, dim: int | None = None) -> 
         return becomes(input, (product(indices.shape),), "out = numel(indices)")
     if len(input.shape) != len(indices.shape):
         raise Violation("rank", f"indices of {len(input.shape)} dimensions", show(indices.shape))
+    if not input.shape:
+        raise Violation("rank", "at least 1 dimension where a dim is named", "0: ()")
     place = axis(dim, len(input.shape))
     a, b = list(input.shape), list(indices.shape)
-    if not a:
-        return becomes(input, (), "out = index")
     size = b[place]
     a[place] = b[place] = 1
     wide = list(broadcast([tuple(a), tuple(b)]))
@@ -131,20 +132,21 @@ def repeat_interleave(input: Any, repeats: Any = None, dim: int | None = None, o
     if repeats is None:
         return becomes(input, (COUNTED if output_size is None else output_size,), "(sum of repeats)")
     shape = input.shape if dim is not None else (product(input.shape),)
+    if not shape:
+        raise Violation("rank", "at least 1 dimension where a dim is named", "0: ()")
     place = axis(0 if dim is None else dim, len(shape))
     if isinstance(repeats, Operand):
-        _fitting_repeats(repeats, at_least_1d(shape)[place])
+        _fitting_repeats(repeats, shape[place])
         size: int = COUNTED if output_size is None else output_size
     else:
         require(">=", repeats, 0, "argument", "repeats of at least 0", f"{repeats}")
-        size = at_least_1d(shape)[place] * repeats
-    shape = at_least_1d(shape)
+        size = shape[place] * repeats
     return becomes(input, (*shape[:place], size, *shape[place + 1 :]), "size * repeats along dim")
 
 
 def _fitting_repeats(repeats: Operand, size: int) -> None:
     count = index_list(repeats)
-    if int(count) != 1:
+    if not decide("==", count, 1):
         require("==", count, size, "broadcast", f"{size} repeats, or one", f"{count}")
 
 

@@ -6,12 +6,13 @@ integers are broadcast together and put in the place of the dimensions that they
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from shapeproof.dims import Shape, ceil_div, expr_of
 from shapeproof.dims.conditions import decide
 from shapeproof.rules.elementwise import broadcast
-from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, require, rule, show
+from shapeproof.rules.registry import COUNTED, Counted, Derived, Operand, Unsupported, Violation, require, rule, show
 
 
 def _edge(size: int, at: int | None, default: int) -> int:
@@ -26,8 +27,8 @@ def _edge(size: int, at: int | None, default: int) -> int:
 
 def sliced(size: int, part: slice) -> int:
     """How many elements a slice keeps: ``ceil((stop - start)/step)``. Raises :class:`Violation` for a step below 1."""
-    if any(edge is not None and not isinstance(edge, int) for edge in (part.start, part.stop, part.step)):
-        raise Unsupported
+    if any(isinstance(edge, Operand) for edge in (part.start, part.stop, part.step)):
+        return COUNTED
     step = 1 if part.step is None else part.step
     if step < 1:
         raise Violation("slice", "a step of at least 1", f"{step}")
@@ -37,23 +38,44 @@ def sliced(size: int, part: slice) -> int:
 
 def _as_tensor(part: Any) -> Any:
     """A list of integers as the tensor that PyTorch makes of it."""
+    if isinstance(part, (list, tuple, range)):
+        return Operand(_nested(part), "bool" if _truths(part) else "int64")
+    if not isinstance(part, Operand) and isinstance(getattr(part, "shape", None), tuple):  # NumPy's
+        return Operand(tuple(part.shape), str(part.dtype)) if part.shape else int(part)
+    return part
+
+
+def _nested(part: Any) -> Shape:
+    """The shape of lists within lists, of one length each."""
+    if isinstance(part, Operand):
+        return part.shape
     if not isinstance(part, (list, tuple, range)):
-        return part
-    if any(isinstance(one, (list, tuple, bool, Operand, slice)) or one is None for one in part):
-        raise Unsupported
-    return Operand((len(part),), "int64")
+        if isinstance(part, slice) or part is None:
+            raise Unsupported
+        return ()
+    return (len(part), *(_nested(part[0]) if len(part) else ()))
+
+
+def _truths(part: Any) -> bool:
+    first = part
+    while isinstance(first, (list, tuple)) and first:
+        first = first[0]
+    return isinstance(first, bool) or (isinstance(first, Operand) and first.dtype == "bool")
+
+
+def _is_mask(part: Any) -> bool:
+    return isinstance(part, Operand) and part.dtype in ("bool", "uint8")
 
 
 def _consumes(part: Any) -> int:
-    return 0 if part is None or part is Ellipsis else 1
+    if _is_mask(part):
+        return len(part.shape)
+    return 0 if part is None or part is Ellipsis or isinstance(part, bool) else 1
 
 
 def _parts(shape: Shape, index: Any) -> list[Any]:
     """The index as one entry for each dimension, the ellipsis written out."""
     given = [_as_tensor(part) for part in (index if isinstance(index, tuple) else (index,))]
-    for part in given:
-        if isinstance(part, bool) or (isinstance(part, Operand) and part.dtype in ("bool", "uint8")):
-            raise Unsupported  # as many elements come out as the mask holds true, which no shape tells
     used = sum(_consumes(part) for part in given)
     if used > len(shape):
         raise Violation("index-rank", f"at most {len(shape)} indices for {show(shape)}", f"{used}")
@@ -88,6 +110,10 @@ def indexed(shape: Shape, index: Any) -> Shape:
             out.append(1)
         elif isinstance(part, slice):
             out.append(sliced(next(sizes), part))
+        elif _is_mask(part) or isinstance(part, bool):
+            _masked(part, sizes)
+            tensors.append((int(part),) if isinstance(part, bool) else (COUNTED,))
+            places.append(len(out) + len(places))
         elif isinstance(part, Operand):
             next(sizes)
             if part.shape:
@@ -103,6 +129,13 @@ def indexed(shape: Shape, index: Any) -> Shape:
     together = places == list(range(places[0], places[0] + len(places)))
     at = places[0] if together else 0
     return (*out[:at], *wide, *out[at:])
+
+
+def _masked(mask: Any, sizes: Iterator[int]) -> None:
+    """A mask covers as many dimensions as it has, of its own sizes; how many places it keeps, the values decide."""
+    for have in mask.shape if isinstance(mask, Operand) else ():
+        size = next(sizes)
+        require("==", have, size, "index-mask", f"a mask of {size} along this dimension", f"{have}")
 
 
 @rule("getitem", page="torch.Tensor")
@@ -129,6 +162,6 @@ def setitem(input: Operand, index: Any, value: Any) -> Derived:
     if len(given) > len(target):
         raise Violation("broadcast", words, show(value.shape))
     for have, want in zip(reversed(given), reversed(target), strict=False):
-        if not expr_of(have).same(expr_of(want)) and not decide("==", have, 1):
+        if not isinstance(want, Counted) and not expr_of(have).same(expr_of(want)) and not decide("==", have, 1):
             require("==", have, want, "broadcast", words, show(value.shape))
     return Derived(None, "in place", f"{show(value.shape)} into {show(target)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapeproof.dims import Shape
-from shapeproof.rules.elementwise import broadcast
+from shapeproof.rules.elementwise import broadcast, fits
 from shapeproof.rules.registry import Derived, Operand, Violation, axis, require, rule, show
 
 
@@ -41,8 +41,8 @@ def _equal(input: Operand, target: Operand) -> None:
 
 
 def _fits(weight: Any, shape: Shape) -> None:
-    if isinstance(weight, Operand) and tuple(map(int, broadcast([weight.shape, shape]))) != tuple(map(int, shape)):
-        raise Violation("broadcast", f"a weight that fits into {show(shape)}", show(weight.shape))
+    if isinstance(weight, Operand):
+        fits(weight.shape, shape, f"a weight that fits into {show(shape)}")
 
 
 @rule("mse_loss", "l1_loss", page="torch.nn.functional.mse_loss")

@@ -8,7 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 from shapeproof.dims import Shape, product
-from shapeproof.rules.registry import Derived, Operand, Violation, axis, becomes, require, require_rank, rule, show
+from shapeproof.rules.registry import (
+    COUNTED,
+    Derived,
+    Operand,
+    Violation,
+    axis,
+    becomes,
+    require,
+    require_rank,
+    rule,
+    show,
+)
 from shapeproof.rules.window import Window, each_axis, joined
 
 
@@ -23,15 +34,26 @@ def pad(input: Operand, pad: Any, mode: Any = "constant", *_: Any, **__: Any) ->
         mode = "constant"
     if len(pairs) > len(input.shape):
         raise Violation("rank", f"at least {len(pairs)} dimensions to pad", show(input.shape))
-    if mode != "constant":
+    if mode != "constant" and not any(isinstance(amount, Operand) for amount in given):
         _within(input, pairs, mode)
     shape, lines = list(input.shape), []
+    if any(isinstance(amount, Operand) for amount in given):
+        return becomes(input, _counted(input.shape, pairs), "H + before + after")
     for back, (before, after) in enumerate(pairs, start=1):
         size = shape[-back] + before + after
         require(">=", size, 0 if mode == "constant" else 1, "argument", "a size of at least 0 after padding", f"{size}")
         lines.append(f"{shape[-back]} + {before} + {after} = {size}")
         shape[-back] = size
     return Derived(tuple(shape), "H + before + after", "; ".join(dict.fromkeys(lines)) or show(input.shape))
+
+
+def _counted(shape: Shape, pairs: list[tuple[Any, Any]]) -> Shape:
+    """The shape where a tensor says how much is added: those sizes are for the values to tell."""
+    out = list(shape)
+    for back, pair in enumerate(pairs, start=1):
+        told = any(isinstance(amount, Operand) for amount in pair)
+        out[-back] = COUNTED if told else out[-back] + pair[0] + pair[1]
+    return tuple(out)
 
 
 def _within(input: Operand, pairs: list[tuple[int, int]], mode: str) -> None:

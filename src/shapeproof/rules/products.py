@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shapeproof.dims import Shape, product
-from shapeproof.rules.elementwise import broadcast
+from shapeproof.rules.elementwise import broadcast, fits
 from shapeproof.rules.linear import matmul
 from shapeproof.rules.registry import Derived, Operand, Violation, axis, becomes, require, rule, show
 
@@ -47,8 +47,7 @@ def mv(input: Operand, vec: Operand) -> Derived:
 
 def _added(input: Operand, found: Derived) -> Derived:
     """What is added to the product must broadcast to it."""
-    if tuple(map(int, broadcast([input.shape, found.shape]))) != tuple(map(int, found.shape)):
-        raise Violation("broadcast", f"a tensor that fits into {show(found.shape)}", show(input.shape))
+    fits(input.shape, found.shape, f"a tensor that fits into {show(found.shape)}")
     return found
 
 
@@ -116,6 +115,8 @@ def inner(input: Operand, other: Operand) -> Derived:
 @rule("linalg_vecdot", page="torch.linalg.vecdot")
 def vecdot(x: Operand, y: Operand, *, dim: int = -1, **_: Any) -> Derived:
     """Products along one dimension of both, broadcast."""
+    if len(x.shape) == len(y.shape) == 1:
+        return dot(x, y)
     wide = broadcast([x.shape, y.shape])
     place = axis(dim, len(wide))
     shape = (*wide[:place], *wide[place + 1 :])
@@ -127,12 +128,13 @@ def tensordot(a: Operand, b: Operand, dims: Any = 2, **_: Any) -> Derived:
     """Products over pairs of dimensions; the others of both remain, in order."""
     left, right = _contracted(a, b, dims)
     for i, j in zip(left, right, strict=True):
-        require("==", b.shape[j], a.shape[i], "matmul", f"equal sizes to multiply in {_both(a, b)}", f"{b.shape[j]}")
+        broadcast([(a.shape[i],), (b.shape[j],)], "matmul")  # a size of 1 is broadcast
     shape = (
         *(size for place, size in enumerate(a.shape) if place not in left),
         *(size for place, size in enumerate(b.shape) if place not in right),
     )
-    macs = product(shape) * product(a.shape[i] for i in left)
+    # PyTorch sums what meets a size of 1 before it multiplies
+    macs = product(shape) * product(a.shape[i] for i, j in zip(left, right, strict=True) if int(b.shape[j]) != 1)
     return Derived(shape, "the dims that are not multiplied", f"{_both(a, b)} -> {show(shape)}", macs)
 
 
@@ -221,11 +223,7 @@ def _sizes(named: list[list[str]], given: Sequence[Operand]) -> dict[str, int]:
                 words = f"equal sizes for the letter {name} twice in one tensor"
                 require("==", size, within[name], "einsum", words, show(operand.shape))
             within[name] = size
-            have = sizes.get(name)
-            if have is None or int(have) == 1:
-                sizes[name] = size
-            elif int(size) != 1:
-                require("==", size, have, "einsum", f"{have} for the letter {name}", f"{size} in {show(operand.shape)}")
+            sizes[name] = broadcast([(sizes[name],), (size,)], "einsum")[0] if name in sizes else size
     return sizes
 
 
@@ -292,6 +290,7 @@ def bilinear(input1: Operand, input2: Operand, weight: Operand, bias: Any = None
         raise Violation("rank", "equal numbers of dimensions", f"{show(input1.shape)} and {show(input2.shape)}")
     for a, b in zip(input1.shape[:-1], input2.shape[:-1], strict=True):
         require("==", b, a, "broadcast", f"leading sizes of {show(input1.shape)}", show(input2.shape))
+    _of_rank(weight, 3, "a weight (out, in1, in2)")
     for place, operand in ((1, input1), (2, input2)):
         wanted, has = weight.shape[place], operand.shape[-1] if operand.shape else 0
         require("==", has, wanted, "in-features", f"in{place}_features = {wanted}", f"{has}")

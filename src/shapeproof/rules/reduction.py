@@ -6,7 +6,7 @@ from typing import Any
 
 from shapeproof.dims import Shape, product
 from shapeproof.rules.elementwise import elementwise
-from shapeproof.rules.registry import Derived, Operand, Violation, axes, axis, becomes, require, rule, show
+from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, axes, axis, becomes, require, rule, show
 
 
 def reduced(shape: Shape, dim: Any, keepdim: bool) -> Shape:
@@ -47,14 +47,16 @@ def mean(input: Operand, dim: Any = None, keepdim: bool = False, dtype: Any = No
 
 
 @rule("sum", "nansum", "count_nonzero", "special_logsumexp", page="torch.sum")
-def reduce(input: Operand, dim: Any = None, keepdim: bool = False, **named: Any) -> Derived:
+def reduce(input: Operand, dim: Any = None, keepdim: bool = False, **_: Any) -> Derived:
     """Drop the dimensions that are reduced; all of them where none is named."""
-    return _reduction(input, named.get("axis", dim), keepdim)
+    return _reduction(input, dim, keepdim)
 
 
 @rule("logsumexp", page="torch.logsumexp")
 def logsumexp(input: Operand, dim: Any, keepdim: bool = False) -> Derived:
     """Drop the dimensions that are reduced."""
+    if isinstance(dim, (tuple, list)) and not dim:
+        raise Unsupported  # refused or not, depending on the sizes
     return _reduction(input, dim, keepdim)
 
 
@@ -103,7 +105,6 @@ def largest(input: Operand, dim: Any = None, keepdim: bool = False, **named: Any
     other = named.get("other", dim)
     if isinstance(other, Operand):
         return elementwise(input, other)
-    dim = named.get("axis", dim)
     if dim is None:
         require(">=", product(input.shape), 1, "empty", "at least 1 element", show(input.shape))
         return becomes(input, (), "drop dim")
@@ -137,26 +138,24 @@ def kthvalue(input: Operand, k: int, dim: int = -1, keepdim: bool = False) -> De
     return _twice(_reduction(input, dim, keepdim))
 
 
-def _spread(input: Operand, dim: Any, keepdim: Any, named: dict[str, Any]) -> Derived:
+def _spread(input: Operand, dim: Any, keepdim: Any) -> Derived:
     """``std(x, unbiased)`` and ``std(x, dim, unbiased, keepdim)`` are both allowed."""
     floating(input, None, "a variance")
     if isinstance(dim, bool):
         dim = None
-    return _reduction(input, named.get("axis", dim), bool(keepdim))
+    return _reduction(input, dim, bool(keepdim))
 
 
 @rule("var", "std", page="torch.var")
-def spread(input: Operand, dim: Any = None, unbiased: Any = True, keepdim: Any = False, **named: Any) -> Derived:
+def spread(input: Operand, dim: Any = None, unbiased: Any = True, keepdim: Any = False, **_: Any) -> Derived:
     """Drop the dimensions over which the spread is taken; all of them where none is named."""
-    return _spread(input, dim, keepdim, named)
+    return _spread(input, dim, keepdim)
 
 
 @rule("var_mean", "std_mean", page="torch.var_mean")
-def spread_and_mean(
-    input: Operand, dim: Any = None, unbiased: Any = True, keepdim: Any = False, **named: Any
-) -> Derived:
+def spread_and_mean(input: Operand, dim: Any = None, unbiased: Any = True, keepdim: Any = False, **_: Any) -> Derived:
     """The spread and the mean."""
-    return _twice(_spread(input, dim, keepdim, named))
+    return _twice(_spread(input, dim, keepdim))
 
 
 @rule("norm", "frobenius_norm", "nuclear_norm", page="torch.norm")
@@ -211,6 +210,12 @@ def trace(input: Operand) -> Derived:
     if len(input.shape) != 2:
         raise Violation("rank", "2 dimensions", show(input.shape))
     return becomes(input, (), "drop both")
+
+
+@rule("is_all_true", "is_any_true", page="torch.all")
+def truth_of_all(input: Operand) -> Derived:
+    """Whether all, or any, elements are true: one."""
+    return becomes(input, (), "drop dim")
 
 
 @rule("equal", "allclose", "is_nonzero", page="torch.equal")

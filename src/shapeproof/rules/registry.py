@@ -126,10 +126,14 @@ class Rule:
         for alias in _FIRST & named.keys() if not args else ():
             if alias not in known:  # the first argument goes by several names, and by one here
                 named[known[0]] = named.pop(alias)
+        for alias in _NUMPY.keys() & named.keys():
+            if alias not in known:
+                named[_NUMPY[alias]] = named.pop(alias)
         return self.function(*args, **named)
 
 
 _FIRST = {"self", "input", "A", "x", "a", "data", "input1"}
+_NUMPY = {"axis": "dim", "keepdims": "keepdim"}  # NumPy's names, which PyTorch takes as well
 
 
 @cache
@@ -260,10 +264,17 @@ def _written(size: int) -> str:
 
 
 def shape_args(given: tuple[Any, ...]) -> tuple[int, ...]:
-    """Sizes given one by one or as one sequence, as ``view(8, -1)`` and ``view((8, -1))`` both allow."""
-    if len(given) == 1 and isinstance(given[0], (tuple, list)):
-        return tuple(given[0])
-    return tuple(given)
+    """Sizes given one by one or as one sequence, as ``view(8, -1)`` and ``view((8, -1))`` both allow.
+
+    A size given as a tensor of one number is one that values decide.
+    """
+    sizes = given[0] if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
+    return tuple(COUNTED if isinstance(size, Operand) else size for size in sizes)
+
+
+def counts(sizes: tuple[int, ...]) -> bool:
+    """Whether values decide one of the sizes."""
+    return any(isinstance(size, Counted) for size in sizes)
 
 
 def sizes_in(shape: Any) -> list[Shape]:

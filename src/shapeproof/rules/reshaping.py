@@ -6,7 +6,18 @@ from typing import Any
 
 from shapeproof.dims import Shape, exact_div, product
 from shapeproof.dims.conditions import decide
-from shapeproof.rules.registry import Derived, Operand, Violation, axis, require, rule, shape_args, show
+from shapeproof.rules.registry import (
+    COUNTED,
+    Derived,
+    Operand,
+    Violation,
+    axis,
+    counts,
+    require,
+    rule,
+    shape_args,
+    show,
+)
 
 
 def inferred(shape: Shape, wanted: tuple[int, ...], code: str = "view-size") -> tuple[Shape, str]:
@@ -82,7 +93,10 @@ def view(input: Operand, *shape: Any, **_: Any) -> Derived:
     """The same elements under other sizes, without a copy; one size may be -1."""
     if shape and not isinstance(shape[0], (int, tuple, list)):
         return Derived(input.shape, "out = in", show(input.shape))
-    out, line = inferred(input.shape, shape_args(shape))
+    wanted = shape_args(shape)
+    if counts(wanted):
+        return _counted(input, wanted)
+    out, line = inferred(input.shape, wanted)
     _check_strides(input, out)
     return Derived(out, "product of sizes stays", line)
 
@@ -90,8 +104,17 @@ def view(input: Operand, *shape: Any, **_: Any) -> Derived:
 @rule("reshape", page="torch.reshape")
 def reshape(input: Operand, *shape: Any, **named: Any) -> Derived:
     """The same elements under other sizes; one size may be -1."""
-    out, line = inferred(input.shape, shape_args(shape or (named["shape"],)))
+    wanted = shape_args(shape or (named["shape"],))
+    if counts(wanted):
+        return _counted(input, wanted)
+    out, line = inferred(input.shape, wanted)
     return Derived(out, "product of sizes stays", line)
+
+
+def _counted(input: Operand, wanted: Shape) -> Derived:
+    """Where a tensor says one of the sizes, a -1 beside it is for the values to tell as well."""
+    shape = tuple(COUNTED if int(size) == -1 else size for size in wanted)
+    return Derived(shape, "product of sizes stays", f"{show(input.shape)} -> {show(shape)}")
 
 
 @rule("flatten", page="torch.flatten")

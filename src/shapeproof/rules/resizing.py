@@ -35,6 +35,7 @@ def conv_transpose(
     require_rank(input, (count + 1, count + 2), "rank", _LAYOUT[count])
     channels = input.shape[-count - 1]
     require("==", channels, weight.shape[0], "in-channels", f"{weight.shape[0]} input channels", f"{channels}")
+    require("mod", channels, groups, "groups", f"in_channels a multiple of groups={groups}", f"{channels}")
     given = [each_axis(v, count) for v in (stride, padding, dilation, output_padding)]
     out, lines = [], []
     for h, k, s, p, d, extra in zip(input.shape[-count:], weight.shape[2:], *given, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapeproof.dims import Shape, product
-from shapeproof.rules.elementwise import broadcast
+from shapeproof.rules.elementwise import broadcast, fits
 from shapeproof.rules.gathering import at_least_1d, fits_but, index_list, is_empty, same_rank
 from shapeproof.rules.indexing import indexed
 from shapeproof.rules.registry import (
@@ -21,9 +21,7 @@ from shapeproof.rules.registry import (
 
 
 def _fitting(value: Operand, target: Shape) -> None:
-    """A value that is written must broadcast to the place that it is written into."""
-    if tuple(map(int, broadcast([value.shape, target]))) != tuple(map(int, target)):
-        raise Violation("broadcast", f"a value that fits into {show(target)}", show(value.shape))
+    fits(value.shape, target, f"a value that fits into {show(target)}")
 
 
 @rule("scatter", "scatter_add", "scatter_reduce", page="torch.scatter")
@@ -42,14 +40,22 @@ def scatter(input: Operand, dim: int, index: Operand, src: Any = None, *_: Any, 
     return unchanged(input)
 
 
-@rule("index_add", "index_copy", "index_reduce", page="torch.index_add")
+@rule("index_copy", page="torch.Tensor.index_copy_")
+def index_copy(input: Operand, dim: int, index: Operand, source: Operand) -> Derived:
+    """As ``index_add``; one number may be written to one place."""
+    one = Operand(at_least_1d(input.shape)), Operand(at_least_1d(source.shape))
+    index_add(one[0], dim, index, one[1])
+    return unchanged(input)
+
+
+@rule("index_add", "index_reduce", page="torch.index_add")
 def index_add(input: Operand, dim: int, index: Operand, source: Operand, *_: Any, **__: Any) -> Derived:
     """Each row of the source goes to the row that the index names; the other sizes are equal."""
     place = axis(dim, len(input.shape))
     count = index_list(index)
     rows = source.shape[place] if source.shape and place < len(source.shape) else 1
     require("==", rows, count, "index-range", f"{count} rows in the source", show(source.shape))
-    if len(at_least_1d(source.shape)) != len(at_least_1d(input.shape)):
+    if len(source.shape) != len(input.shape):
         raise Violation("rank", f"a source of {len(input.shape)} dimensions", show(source.shape))
     for other, (a, b) in enumerate(zip(source.shape, input.shape, strict=False)):
         if other != place:
@@ -100,7 +106,7 @@ def slice_scatter(
     place = axis(dim, len(input.shape))
     whole = [slice(None)] * len(input.shape)
     whole[place] = slice(start, end, step)
-    _exactly(src, indexed(input.shape, tuple(whole)))
+    exactly(src, indexed(input.shape, tuple(whole)))
     return unchanged(input)
 
 
@@ -108,11 +114,12 @@ def slice_scatter(
 def select_scatter(input: Operand, src: Operand, dim: int, index: int) -> Derived:
     """The source into one place along ``dim``; it has the shape that is left."""
     place = axis(dim, len(input.shape))
-    _exactly(src, indexed(input.shape, (*[slice(None)] * place, index)))
+    exactly(src, indexed(input.shape, (*[slice(None)] * place, index)))
     return unchanged(input)
 
 
-def _exactly(src: Operand, target: Shape) -> None:
+def exactly(src: Operand, target: Shape) -> None:
+    """Require a source of this very shape."""
     if len(src.shape) != len(target):
         raise Violation("broadcast", f"a source of shape {show(target)}", show(src.shape))
     for a, b in zip(src.shape, target, strict=True):

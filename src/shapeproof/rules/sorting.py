@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapeproof.dims.conditions import decide
 from shapeproof.rules.registry import Derived, Operand, Violation, axis, becomes, require, rule, show, unchanged
 
 
@@ -12,9 +13,9 @@ def _pair(found: Derived) -> Derived:
 
 
 @rule("cumsum", "cumprod", "logcumsumexp", page="torch.cumsum")
-def running(input: Operand, dim: Any = None, **named: Any) -> Derived:
+def running(input: Operand, dim: int, **_: Any) -> Derived:
     """Each element becomes the sum, or product, of those up to it; the shape stays."""
-    axis(named.get("axis", dim), len(input.shape))
+    axis(dim, len(input.shape))
     return unchanged(input)
 
 
@@ -63,19 +64,16 @@ def diff(input: Operand, n: int = 1, dim: int = -1, prepend: Any = None, append:
     """Neighbours' differences, ``n`` times: the dim is shorter by one each time, as far as there is something."""
     if not input.shape:
         raise Violation("rank", "at least 1 dimension", "0: ()")
-    place = axis(dim, len(input.shape))
     if n < 0:
         raise Violation("argument", "n of at least 0", f"{n}")
+    if n == 0:
+        return unchanged(input)
+    place = axis(dim, len(input.shape))
     size = input.shape[place]
     for more in (prepend, append):
         if isinstance(more, Operand):
             size = size + (more.shape[place] if more.shape else 1)
-    if int(size) < n:
-        require(">=", n, size, "slice", "a dim shorter than n", f"{size}")
-        left = 0
-    else:
-        require(">=", size, n, "slice", f"at least n = {n} elements", f"{size}")
-        left = size - n
+    left = size - n if decide(">=", size, n) else 0
     return becomes(input, (*input.shape[:place], left, *input.shape[place + 1 :]), "size - n along dim")
 
 

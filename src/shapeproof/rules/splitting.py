@@ -7,9 +7,9 @@ from typing import Any
 from shapeproof.dims import Shape, ceil_div, exact_div, expr_of
 from shapeproof.dims.conditions import decide
 from shapeproof.rules.registry import (
+    Counted,
     Derived,
     Operand,
-    Unsupported,
     Violation,
     axes,
     axis,
@@ -88,7 +88,8 @@ def select(input: Operand, dim: int, index: Any) -> Derived:
     place = _place(input, dim)
     size = input.shape[place]
     if isinstance(index, Operand):
-        raise Unsupported
+        shape = (*input.shape[:place], *input.shape[place + 1 :])
+        return Derived(shape, "drop dim", f"{show(input.shape)} -> {show(shape)}")
     needed = index + 1 if decide(">=", index, 0) else -index
     require(">=", size, needed, "index-range", f"an index from -{size} to {size} - 1", f"{index}")
     shape = (*input.shape[:place], *input.shape[place + 1 :])
@@ -100,14 +101,15 @@ def narrow(input: Operand, dim: int, start: Any, length: int) -> Derived:
     """``length`` elements along ``dim`` from ``start``."""
     place = _place(input, dim)
     size = input.shape[place]
-    if isinstance(start, Operand):
-        raise Unsupported
     if length < 0:
         raise Violation("argument", "a length of at least 0", f"{length}")
+    shape = (*input.shape[:place], length, *input.shape[place + 1 :])
+    if isinstance(start, Operand):
+        return Derived(shape, "length along dim", f"{size} -> {length}")
     begin = start if decide(">=", start, 0) else size + start
     require(">=", begin, 0, "index-range", f"a start within {size}", f"{start}")
     require(">=", size, begin + length, "index-range", f"{start} + {length} within {size}", f"{size}")
-    return Derived((*input.shape[:place], length, *input.shape[place + 1 :]), "length along dim", f"{size} -> {length}")
+    return Derived(shape, "length along dim", f"{size} -> {length}")
 
 
 @rule("expand", page="torch.Tensor.expand")
@@ -129,6 +131,9 @@ def _expanded(shape: Shape, wanted: Shape) -> Derived:
     out: list[int] = []
     for place, want in enumerate(wanted):
         have = shape[place - new] if place >= new else None
+        if isinstance(want, Counted):
+            out.append(want)
+            continue
         if int(want) < -1 or (int(want) == -1 and have is None):
             raise Violation("expand", words, show(wanted))
         if have is None or (not _alike(have, want) and int(want) != -1 and decide("==", have, 1)):
@@ -145,14 +150,14 @@ def _expanded(shape: Shape, wanted: Shape) -> Derived:
 def expand_as(input: Operand, other: Any = None, **named: Any) -> Derived:
     """Expanded to another tensor's shape, or to a shape."""
     wanted = named.get("size", other)
-    return _expanded(input.shape, wanted.shape if isinstance(wanted, Operand) else tuple(wanted))
+    return _expanded(input.shape, wanted.shape if isinstance(wanted, Operand) else shape_args((tuple(wanted),)))
 
 
 def _repeated(shape: Shape, times: Shape) -> Derived:
-    if any(t < 0 for t in times):
+    if any(t < 0 for t in times if not isinstance(t, Counted)):
         raise Violation("argument", "repeats of at least 0", show(times))
     longer = (1,) * (len(times) - len(shape)) + tuple(shape)
-    out = tuple(size * t for size, t in zip(longer, times, strict=True))
+    out = tuple(t if isinstance(t, Counted) else size * t for size, t in zip(longer, times, strict=True))
     return Derived(out, "size * repeats", f"{show(longer)} * {show(times)} = {show(out)}")
 
 
