@@ -281,7 +281,7 @@ def as_strided(input: Operand, size: Any, stride: Any, storage_offset: Any = Non
     """Sizes and strides laid over the memory, which must reach so far."""
     if len(size) != len(stride):
         raise Violation("argument", "a stride for each size", f"{len(size)} and {len(stride)}")
-    return becomes(input, tuple(size), "out = size")
+    return becomes(input, shape_args((tuple(size),)), "out = size")
 
 
 @rule("sum_to_size", page="torch.Tensor.sum_to_size")

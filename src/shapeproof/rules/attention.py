@@ -10,7 +10,7 @@ from typing import Any
 
 from shapeproof.dims import product
 from shapeproof.rules.elementwise import broadcast, fits
-from shapeproof.rules.registry import Derived, Operand, Unsupported, require, require_rank, rule, show
+from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, require, require_rank, rule, show
 
 
 def _one_length(key: Operand, value: Operand) -> None:
