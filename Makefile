@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check bench bench-train bench-recipes clean lock setup wheel
+.PHONY: demo test check bench bench-train bench-recipes clean lock setup wheel fuzz
 
 setup: $(READY)
 
@@ -29,6 +29,10 @@ check: $(READY)
 	$(BIN)/ruff format --check src tests
 	$(BIN)/ruff check src tests
 	$(BIN)/mypy
+
+# 100,000 random calls against PyTorch; `FUZZ="--seed 7 --only conv2d"` repeats one.
+fuzz: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py $(FUZZ)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/bench_derive.py

@@ -102,10 +102,11 @@ def assert_letters_hold(name, maker, cases=25):
 
 
 def _like(tensor, shape):
-    """A tensor of another size with a value of this one: an index within stays within, a square can be inverted."""
-    value = tensor.flatten()[0] if tensor.numel() else 0
-    made = torch.zeros(shape, dtype=tensor.dtype) + value
-    return made + torch.eye(*shape[-2:], dtype=made.dtype) if len(shape) > 1 and made.is_floating_point() else made
+    """A tensor of another size whose values suit: indices within what there is, matrices that can be inverted."""
+    if tensor.dtype.is_floating_point or tensor.dtype.is_complex:
+        near = 0.01 * torch.ones(shape, dtype=tensor.dtype)
+        return near + 0.9 * torch.eye(*shape[-2:], dtype=tensor.dtype) if len(shape) > 1 else near
+    return torch.zeros(shape, dtype=tensor.dtype) + (tensor.flatten()[0] if tensor.numel() else 0)
 
 
 def assert_same_at(name, fn, made, trace, sizes):

@@ -2,14 +2,15 @@
 
 import pytest
 
+import makers_layers
 import makers_products
 import makers_reductions
 import test_rules_against_pytorch
 import test_rules_against_pytorch_more
 from agreement import agree, assert_agreement, assert_letters_hold
 
-MAKERS = {**makers_reductions.MAKERS, **makers_products.MAKERS}
-NEVER_REFUSED = {**makers_reductions.NEVER_REFUSED, **makers_products.NEVER_REFUSED}
+MAKERS = {**makers_reductions.MAKERS, **makers_products.MAKERS, **makers_layers.MAKERS}
+NEVER_REFUSED = {**makers_reductions.NEVER_REFUSED, **makers_products.NEVER_REFUSED, **makers_layers.NEVER_REFUSED}
 ALL = {**test_rules_against_pytorch.MAKERS, **test_rules_against_pytorch_more.MAKERS, **MAKERS, **NEVER_REFUSED}
 
 

@@ -51,7 +51,8 @@ def _grouped(query: Operand, key: Operand, value: Operand) -> Derived:
     both = f"{show(query.shape)} and {show(key.shape)}"
     require("==", key.shape[-1], query.shape[-1], "matmul", "query and key of one last size", both)
     _one_length(key, value)
-    return _attended(query, key, value, (*query.shape[:-1], value.shape[-1]))
+    batch = broadcast([query.shape[:1], key.shape[:1], value.shape[:1]], "matmul")
+    return _attended(query, key, value, (*batch, *query.shape[1:-1], value.shape[-1]))
 
 
 def _attended(query: Operand, key: Operand, value: Operand, shape: tuple[int, ...]) -> Derived:
@@ -59,6 +60,16 @@ def _attended(query: Operand, key: Operand, value: Operand, shape: tuple[int, ..
     macs = scores * query.shape[-1] + scores * value.shape[-1]
     line = f"{show(query.shape)}, {show(key.shape)}, {show(value.shape)} -> {show(shape)}"
     return Derived(shape, "(*, L, E), (*, S, E), (*, S, Ev) -> (*, L, Ev)", line, macs)
+
+
+def _check_source(operand: Operand, query: Operand, weight: Any) -> None:
+    """Keys and values: of the query's batch, and of the size that their projection takes."""
+    require_rank(operand, (len(query.shape),), "rank", "S,N,E")
+    for have, want in zip(operand.shape[1:-1], query.shape[1:-1], strict=True):
+        require("==", have, want, "target-batch", f"{want} samples, as the query has", show(operand.shape))
+    if isinstance(weight, Operand):
+        has, needed = operand.shape[-1], weight.shape[-1]
+        require("==", has, needed, "in-features", f"{needed} features", f"{has} in {show(operand.shape)}")
 
 
 def _check_masks(query: Operand, key: Operand, heads: int, named: dict[str, Any]) -> None:
@@ -90,9 +101,10 @@ def multi_head_attention_forward(
     require_rank(query, (2, 3), "rank", "L,N,E")
     embed = query.shape[-1]
     require("==", embed, embed_dim_to_check, "in-features", f"embed_dim = {embed_dim_to_check}", f"{embed}")
-    require_rank(key, (len(query.shape),), "rank", "S,N,E")
-    require("==", value.shape[0], key.shape[0], "matmul", "as many values as keys", show(value.shape))
     batch = query.shape[1:-1]
+    for name, operand in (("k", key), ("v", value)):
+        _check_source(operand, query, named.get(f"{name}_proj_weight") or in_proj_weight)
+    require("==", value.shape[0], key.shape[0], "matmul", "as many values as keys", show(value.shape))
     _check_masks(query, key, num_heads, named)
     source = key.shape[0] + (bias_k is not None) + bool(add_zero_attn)
     length = query.shape[0]

@@ -200,6 +200,8 @@ def multinomial(input: Operand, num_samples: int, replacement: bool = False, **_
     """``(*, C)`` to ``(*, num_samples)``."""
     if len(input.shape) not in (1, 2):
         raise Violation("rank", "1 or 2 dimensions", show(input.shape))
+    if isinstance(num_samples, Operand):
+        return becomes(input, (*input.shape[:-1], COUNTED), "(*, C) -> (*, num_samples)")
     require(">=", num_samples, 1, "argument", "at least 1 sample", f"{num_samples}")
     if not replacement:
         words = "as many categories as samples drawn without replacement"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapeproof.dims import Shape
+from shapeproof.dims import Shape, product
 from shapeproof.rules.elementwise import broadcast, fits
 from shapeproof.rules.registry import Derived, Operand, Violation, axis, require, rule, show
 
@@ -55,7 +55,7 @@ def _difference(input: Operand, target: Operand, reduction: str, weights: tuple[
     shape = broadcast([input.shape, target.shape], "target-shape")
     for weight in weights:
         if isinstance(weight, Operand):
-            _equal(Operand(shape), weight)
+            _equal(input, weight)
     return _lost(shape, reduction, _pair(input, target))
 
 
@@ -75,8 +75,9 @@ def huber_loss(
 
 @rule("soft_margin_loss", page="torch.nn.functional.soft_margin_loss")
 def soft_margin_loss(input: Operand, target: Operand, *args: Any, **named: Any) -> Derived:
-    """``log(1 + exp(-y x))``; the two are broadcast."""
-    return _difference(input, target, _reduction(args, named, 0))
+    """``log(1 + exp(-y x))``; the target is broadcast to the input, not the other way round."""
+    fits(target.shape, input.shape, f"a target that fits into {show(input.shape)}", "target-shape")
+    return _lost(input.shape, _reduction(args, named, 0), _pair(input, target))
 
 
 @rule("poisson_nll_loss", page="torch.nn.functional.poisson_nll_loss")
@@ -118,12 +119,9 @@ def _variance(shape: Shape, var: Shape) -> Shape:
 
 def _check_variance(shape: Shape, var: Shape) -> None:
     a, b = [int(s) for s in shape], [int(s) for s in var]
-    if (
-        a != b
-        and a[:-1] != b
-        and not (len(a) == len(b) and sum(x != y for x, y in zip(a, b, strict=True)) <= 1 and 1 in b)
-    ):
-        raise Violation("target-shape", f"a variance of {show(shape)}, or one for its last dimension", show(var))
+    other = [y for x, y in zip(a, b, strict=False) if x != y]
+    if a != b and a[:-1] != b and not (len(a) == len(b) and other == [1]):
+        raise Violation("target-shape", f"a variance of {show(shape)}, or with one of its sizes 1", show(var))
 
 
 @rule("binary_cross_entropy", page="torch.nn.functional.binary_cross_entropy")
@@ -140,9 +138,9 @@ def binary_cross_entropy(input: Operand, target: Operand, weight: Any = None, *a
 def bce_with_logits(input: Operand, target: Operand, weight: Any = None, *args: Any, **named: Any) -> Derived:
     """The same of ``sigmoid(x)``; input and target have one shape; weights are broadcast."""
     _equal(input, target)
-    more = [w.shape for w in (weight, named.get("pos_weight"), *args[3:]) if isinstance(w, Operand)]
-    shape = broadcast([input.shape, *more]) if more else input.shape
-    return _lost(shape, _reduction(args, named, 0), _pair(input, target))
+    for one in (weight, named.get("pos_weight"), *args[3:]):
+        _fits(one, input.shape)
+    return _lost(input.shape, _reduction(args, named, 0), _pair(input, target))
 
 
 def _class_weight(weight: Any, classes: int) -> None:
@@ -156,6 +154,8 @@ def _class_weight(weight: Any, classes: int) -> None:
 def _classes(input: Operand, target: Operand, weight: Any, reduction: str) -> Derived:
     """``(N, C, *)`` with the true class of each, ``(N, *)``; or ``(C)`` with one."""
     rank = len(input.shape)
+    if target.dtype not in ("int64", "uint8"):
+        raise Violation("target-shape", "classes as whole numbers (int64)", f"{target.dtype} {show(target.shape)}")
     if not rank or len(target.shape) != max(rank - 1, 0):
         wanted = show((*input.shape[:1], *input.shape[2:])) if rank > 1 else "()"
         raise Violation("target-shape", f"a class for each sample, {wanted}", show(target.shape))
@@ -218,8 +218,11 @@ def multilabel_margin_loss(input: Operand, target: Operand, *args: Any, **named:
     """``(N, C)`` with classes of the same shape, ended by -1."""
     if len(input.shape) > 2:
         raise Violation("rank", "1 or 2 dimensions (N,C)", show(input.shape))
-    if len(target.shape) == len(input.shape) or input.shape:
+    if len(input.shape) == 2 or len(target.shape) > 1:
         _equal(input, target)
+    else:
+        require("==", product(target.shape), product(input.shape), "target-shape", f"as many as {show(input.shape)}",
+                show(target.shape))  # fmt: skip
     return _lost(input.shape[:-1], _reduction(args, named, 0), _pair(input, target))
 
 
@@ -231,9 +234,10 @@ def multilabel_soft_margin_loss(
     shape = broadcast([input.shape, target.shape], "target-shape")
     if isinstance(weight, Operand):
         shape = broadcast([shape, weight.shape])
-    if not shape:
+    if not input.shape:
         raise Violation("rank", "at least 1 dimension", "0: ()")
-    return _lost(shape[:-1], _reduction(args, named, 0), _pair(input, target))
+    place = len(input.shape) - 1
+    return _lost((*shape[:place], *shape[place + 1 :]), _reduction(args, named, 0), _pair(input, target))
 
 
 @rule("margin_ranking_loss", page="torch.nn.functional.margin_ranking_loss")

@@ -41,6 +41,8 @@ def pad(input: Operand, pad: Any, mode: Any = "constant", *_: Any, **__: Any) ->
         return becomes(input, _counted(input.shape, pairs), "H + before + after")
     for back, (before, after) in enumerate(pairs, start=1):
         size = shape[-back] + before + after
+        cut = shape[-back] + min(before, 0) + min(after, 0)  # what is cut off must be there before anything is added
+        require(">=", cut, 0, "argument", "no more cut off than there is", f"{cut}")
         require(">=", size, 0 if mode == "constant" else 1, "argument", "a size of at least 0 after padding", f"{size}")
         lines.append(f"{shape[-back]} + {before} + {after} = {size}")
         shape[-back] = size

@@ -125,10 +125,19 @@ def _register_fractional(count: int) -> None:
         if output_size is not None:
             wanted: Any = each_axis(output_size, count)
         else:
-            ratios = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * count
+            ratios = output_ratio
+            if not isinstance(ratios, (tuple, list)) or len(ratios) != count:
+                raise Violation("argument", f"{count} ratios", f"{ratios}")
             wanted = [math.floor(size * ratio) for size, ratio in zip(sizes, ratios, strict=True)]
         for size, k, out in zip(sizes, kernels, wanted, strict=True):
-            require(">=", size + 1, out + k, "kernel-too-large", f"at least {out} + {k} - 1 elements", f"{size}")
+            require(
+                ">=",
+                size + 1,
+                out + k + (count == 3),
+                "kernel-too-large",
+                f"at least {out} + {k} - 1 elements",
+                f"{size}",
+            )
         shape = (*input.shape[:-count], *wanted)
         found = Derived(shape, "out = output_size", f"{show(sizes)} -> {show(tuple(wanted))}")
         return replace(found, shape=(shape, shape)) if return_indices else found
@@ -143,8 +152,9 @@ def _register_unpool(count: int) -> None:
     ) -> Derived:  # fmt: skip
         """``(H - 1)s - 2p + k``, or the size asked for where it is within one stride of that."""
         require_rank(input, (count + 1, count + 2), "rank", _LAYOUT[count])
-        if tuple(map(int, indices.shape)) != tuple(map(int, input.shape)):
-            raise Violation("broadcast", f"indices of shape {show(input.shape)}", show(indices.shape))
+        require_rank(indices, (len(input.shape),), "rank", _LAYOUT[count])
+        for have, want in zip(indices.shape, input.shape, strict=True):
+            require("==", have, want, "broadcast", f"indices of shape {show(input.shape)}", show(indices.shape))
         kernels = each_axis(kernel_size, count)
         strides = kernels if stride is None else each_axis(stride, count)
         rows = list(zip(input.shape[-count:], strides, each_axis(padding, count), kernels, strict=True))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from shapeproof.rules.registry import Derived, Operand, Violation, require, rule, show
+from shapeproof.rules.registry import Counted, Derived, Operand, Violation, require, rule, shape_args, show
 
 _RANKS = {
     "nearest": (1, 2, 3), "nearest-exact": (1, 2, 3), "area": (1, 2, 3), "linear": (1,), "bilinear": (2,),
@@ -38,7 +38,7 @@ def interpolate(
         raise Violation("argument", "no recompute_scale_factor with size", f"{size}")
     old = input.shape[2:]
     if size is not None:
-        new = _one_each(size, count, "size")
+        new = shape_args((_one_each(size, count, "size"),))
         line = f"{show(old)} -> {show(new)}"
         formula = "out = size"
     else:
@@ -48,7 +48,8 @@ def interpolate(
         formula = "floor(H * scale_factor)"
     for have, want in zip(old, new, strict=True):
         require(">=", have, 1, "empty", "no empty spatial axis", show(input.shape))
-        require(">=", want, 1, "argument", "an output of at least 1", show(new))
+        if not isinstance(want, Counted):
+            require(">=", want, 0 if mode == "area" else 1, "argument", "an output of at least 1", show(new))
     return Derived((*input.shape[:2], *new), formula, line)
 
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from shapeproof.dims.conditions import decide
-from shapeproof.rules.registry import Derived, Operand, Violation, axis, becomes, require, rule, show, unchanged
+from shapeproof.rules.registry import (
+    COUNTED,
+    Derived,
+    Operand,
+    Violation,
+    axis,
+    becomes,
+    require,
+    rule,
+    show,
+    unchanged,
+)
 
 
 def _pair(found: Derived) -> Derived:
@@ -51,7 +62,7 @@ def topk(input: Operand, k: int, dim: int = -1, *_: Any, **__: Any) -> Derived:
     """The k largest along a dim, and where they stand: that dim becomes k."""
     place = axis(dim, len(input.shape))
     if isinstance(k, Operand):
-        raise Violation("argument", "k as a number", "a tensor")
+        return _pair(becomes(input, (*input.shape[:place], COUNTED, *input.shape[place + 1 :]), "k along dim"))
     size = input.shape[place] if input.shape else 1
     require(">=", size, k, "argument", f"at least k = {k} elements along dim {place}", f"{size}")
     require(">=", k, 0, "argument", "k of at least 0", f"{k}")
@@ -100,6 +111,13 @@ def searchsorted(sorted_sequence: Operand, input: Any = None, **named: Any) -> D
         for a, b in zip(values.shape[:-1], bounds[:-1], strict=True):
             require("==", a, b, "broadcast", words, show(values.shape))
     return unchanged(values)
+
+
+@rule("isin", page="torch.isin")
+def isin(elements: Any, test_elements: Any, **_: Any) -> Derived:
+    """Whether each element is among others: the elements' shape."""
+    shape = elements.shape if isinstance(elements, Operand) else ()
+    return Derived(shape, "out = in", show(shape))
 
 
 @rule("bucketize", page="torch.bucketize")
