@@ -132,7 +132,7 @@ class Rule:
         return self.function(*args, **named)
 
 
-_FIRST = {"self", "input", "A", "x", "a", "data", "input1"}
+_FIRST = {"self", "input", "A", "x", "a", "data", "input1", "tensor"}
 _NUMPY = {"axis": "dim", "keepdims": "keepdim"}  # NumPy's names, which PyTorch takes as well
 
 
