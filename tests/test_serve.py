@@ -238,7 +238,8 @@ def test_the_mistake_is_explained_and_each_fix_mends_it():
     cause = found["diagnosis"]
     assert (cause["code"], cause["layer"]) == ("in-features", "fc")
     assert cause["maker"]["arithmetic"] == "128 * 1 * 1 = 128"
-    assert (cause["fixes"][0]["attribute"], cause["fixes"][0]["new"]) == ("in_features", 128)
+    (part,) = cause["fixes"][0]["parts"]
+    assert (part["attribute"], part["new"]) == ("in_features", 128)
     for fix in cause["fixes"]:
         assert derived(fix["design"])["verdict"] == "proved"
 
@@ -251,7 +252,7 @@ def test_a_forgotten_flatten_can_be_put_in():
     design = document(2, 7 * 7 * 32)
     design["layers"] = [layer for layer in design["layers"] if layer["kind"] != "flatten"]
     (fix, *_) = derived(design)["diagnosis"]["fixes"]
-    assert fix["kind"] == "insert"
+    assert fix["parts"][0]["kind"] == "insert"
     assert derived(fix["design"])["verdict"] == "proved"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapeproof.derivation.model import Derivation, Fix, Step, plain_shape
+from shapeproof.errors import UsageError
 from shapeproof.serving.building import Built, build
 from shapeproof.serving.drawing import sizes_dropped
 from shapeproof.serving.network import KINDS, Design, parse
@@ -110,16 +111,23 @@ def _cause(design: Design, found: Derivation) -> dict[str, Any] | None:
 
 def _mended(design: Design, fix: Fix) -> dict[str, Any] | None:
     """A fix as a whole new design, derived again to its output; ``None`` where it is none of this page's numbers."""
-    mended = _edited(design, fix)
+    mended: Design | None = design
+    parts = (fix, *fix.also)
+    for part in parts:
+        mended = _edited(mended, part) if mended else None
     if mended is None:
         return None
     try:
         if _derivation(mended)[1].verdict == "failed":
             return None
-    except ValueError:
+    except UsageError:  # PyTorch refuses a number of it
         return None
+    return {"parts": [_part(part) for part in parts], "design": mended.to_dict()}
+
+
+def _part(fix: Fix) -> dict[str, Any]:
     plain = {"kind": fix.kind, "layer": fix.module, "attribute": fix.attribute}
-    return plain | {"old": _number(fix.old), "new": _number(fix.new), "design": mended.to_dict()}
+    return plain | {"old": _number(fix.old), "new": _number(fix.new)}
 
 
 def _edited(design: Design, fix: Fix) -> Design | None:

@@ -321,7 +321,7 @@ function cause() {
   const key = `title:${found.code}`;
   const fixes = found.fixes.map((fix, place) => make("div", {},
     make("button", { class: place ? "" : "main", "data-fix": String(place), onclick: () => apply(fix) },
-      fix.kind === "insert" ? say("insert", fix.layer) : say("change", fix.layer, fix.attribute, fix.old, fix.new)),
+      fix.parts.map((part) => (part.kind === "insert" ? say("insert", part.layer) : say("change", part.layer, part.attribute, part.old, part.new))).join("; ")),
     make("div", { class: "link" }, "✓ " + say("tried"))));
   node.replaceChildren(make("h2", {}, say(knows(key) ? key : "title:other")),
     make("p", {}, say("expected", found.layer, found.expected), " ", say("got", found.got)),
@@ -331,7 +331,7 @@ function cause() {
 
 function apply(fix) {
   state.design = fix.design;
-  state.fixed = fix.layer;
+  state.fixed = fix.parts[0].layer;
   state.solved = null;
   byId("preset").value = "custom";
   derive();
