@@ -220,3 +220,11 @@ def test_a_missing_extra_is_named(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 2
     assert "pip install 'shapeproof[train]'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "words"), [([], "name the pictures"), (["nowhere.png"], "there is no file nowhere.png")]
+)
+def test_nothing_to_read_is_one_line(given, words, command):
+    status, _, err = command("predict", *given)
+    assert (status, err.count("\n"), words in err) == (2, 1, True)

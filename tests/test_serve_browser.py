@@ -65,7 +65,7 @@ def draw(page, lines):
 
 
 def settled(page, text):
-    page.wait_for_function("text => document.getElementById('digit').textContent === text", arg=text, timeout=8000)
+    page.wait_for_function("text => document.getElementById('digit').textContent === text", arg=text, timeout=15_000)
 
 
 def test_each_digit_is_recognised_as_it_is_drawn(page, digits):

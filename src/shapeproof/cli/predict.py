@@ -20,7 +20,7 @@ WORDS = {
 
 
 @click.command("predict")
-@click.argument("run", metavar="[RUN]")
+@click.argument("run", metavar="[RUN]", default="pretrained")
 @click.argument("images", nargs=-1, metavar="IMAGE...", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option(
@@ -34,12 +34,15 @@ def command(run: str, images: tuple[Path, ...], as_json: bool, save_seen: Path |
     left out. An IMAGE may have any size and colour, ink dark on light or light on dark.
     """
     from shapeproof.errors import UsageError
-    from shapeproof.serving.opening import need, open_run
+    from shapeproof.serving.opening import PRETRAINED, need, open_run
 
     need("train", "numpy", "PIL", "safetensors")
     given, images = _sorted_out(run, images)
     if not images:
-        raise click.UsageError(f"name the pictures: shapeproof predict {run} IMAGE...")
+        known = run == PRETRAINED or Path(run).is_dir()
+        raise UsageError(
+            f"name the pictures: shapeproof predict {run} IMAGE..." if known else f"there is no file {run}"
+        )
     opened = open_run(given)
     readings, wrong = [], 0
     for path in images:
