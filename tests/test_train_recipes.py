@@ -13,6 +13,7 @@ from shapeproof.models.document import FourStage, TwoStage
 from shapeproof.training import kernels, optimisers, threads
 from shapeproof.training.batches import Batches, distorted, held_back, plan, split
 from shapeproof.training.preparation import Preparation, measured
+from shapeproof.training.recalibrate import recalibrate
 from shapeproof.training.recipes import BEST, FAST, RECIPES, REFERENCE, find, from_dict
 from training_data import small, stripes
 
@@ -281,3 +282,22 @@ def test_timing_steps_leaves_the_model_and_its_buffers_alone(tmp_path, monkeypat
     assert timed.record["machine"]["threads_reason"] == "timed"
     for name, value in first.state_dict().items():
         assert torch.equal(value, second.state_dict()[name]), name
+
+
+def test_recalibrating_takes_the_statistics_of_undistorted_pictures():
+    data, model = stripes(), small(2)
+    preparation = measured(data.train_images, normalise=True, margin=0)
+    model.train()
+    momentum = model.features[1].momentum
+    assert recalibrate(model, data.train_images, preparation, 90, CPU, bfloat16=False) == 1
+    assert model.training
+    assert model.features[4].training
+    assert model.features[1].momentum == momentum
+    rows = torch.arange(90) * 180 // 90
+    inner = model.features[0](preparation(data.train_images[rows]))
+    assert torch.allclose(model.features[1].running_mean, inner.mean((0, 2, 3)), atol=1e-5)
+    assert torch.allclose(model.features[1].running_var, inner.var((0, 2, 3)), rtol=1e-3)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    assert recalibrate(model, data.train_images, preparation, 0, CPU, bfloat16=False) == 0
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert recalibrate(nn.Linear(2, 2), data.train_images, preparation, 90, CPU, bfloat16=False) == 0

@@ -75,6 +75,7 @@ class Trainer:
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.averaged: dict[str, Tensor] = {}
         self.best: dict[str, Tensor] = {}
+        self.final: dict[str, Tensor] = {}
         self._unread: list[tuple[Tensor, int]] = []
         self._last_event = (self.progress.step, self.progress.seconds)
         self._saved = time.monotonic()
@@ -107,8 +108,11 @@ class Trainer:
         checkpoint.save(self.folder, checkpoint.gathered(self.model, self.optimisers, others), self.progress)
 
     def result(self) -> dict[str, Tensor]:
-        """The weights that this run hands over: the best on validation, else the averaged, else the last."""
-        return self.best or self._candidate()
+        """The weights that this run hands over: the best on validation, else the averaged, else the last.
+
+        At the end of a run with batch normalisation's statistics taken anew, those.
+        """
+        return self.final or self.best or self._candidate()
 
     def _candidate(self) -> dict[str, Tensor]:
         return self.averaged or self.model.state_dict()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from shapeproof.training.fit import sample
 from shapeproof.training.loop import DivergedError, Trainer
 from shapeproof.training.preparation import Preparation
 from shapeproof.training.progress import Callback, Event, Screen
+from shapeproof.training.recalibrate import recalibrate
 from shapeproof.training.recipes import Recipe
 from shapeproof.training.run import METRICS, RECORD, REPORT, STATE, WEIGHTS, predictions, put_weights, read_metrics
 from shapeproof.training.stopping import Stop
@@ -235,10 +237,21 @@ class Session:
         files.write_json(self.path / RECORD, self.record)
         report.write(self.path, tested)
 
+    def _recalibrate(self, trainer: Trainer) -> None:
+        """Give the model the run's result, with normalisation's statistics taken anew where the recipe asks for it."""
+        began = time.perf_counter()
+        put_weights(self.model, dict(trainer.result()), self.path)
+        images, count = trainer.batches.images, self.recipe.recalibrate
+        device = self.world.device
+        if recalibrate(self.model, images, self.preparation, count, device, bfloat16=trainer.bfloat16):
+            trainer.final = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        trainer.progress.seconds += time.perf_counter() - began
+
     def _finish(self, trainer: Trainer) -> None:
         """Hand over the run's result, and measure it on the test pictures."""
-        put_weights(self.model, dict(trainer.result()), self.path)
+        self._recalibrate(trainer)
         self.model.eval()
+        trainer.save()
         at, plan = trainer.progress, trainer.plan
         final: dict[str, Any] = {
             "steps": at.step,
@@ -254,7 +267,6 @@ class Session:
             true = chances[torch.arange(len(chances)), self.data.test_labels]
             final["test_loss"] = float(-true.clamp_min(1e-12).log().mean())
             tested = report.Tested(self.model, self.data.test_images, self.data.test_labels, chances)
-        trainer.save()
         self._write(trainer, "finished", {"final": final}, tested)
 
 
