@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import torch
 from torch import nn
 
 import shapeproof as sp
@@ -198,6 +199,36 @@ def test_on_a_phone_nothing_runs_off_the_side(visit, four):
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.focus("#s2")
     assert page.locator("#window .grid-frame").first.is_visible()
+
+
+class Awkward(nn.Module):
+    """Several outputs, nested; long shapes; one axis; an operation without a rule."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(9, 8)
+        self.lstm = nn.LSTM(8, 16, batch_first=True)
+        self.conv = nn.Conv1d(16, 4, 5, stride=3)
+
+    def forward(self, x):
+        out, (hidden, cell) = self.lstm(self.embed(x))
+        found = self.conv(out.transpose(1, 2))
+        return {"found": found.chunk(2, 1), "state": [hidden, cell], "svd": torch.linalg.svd(out)}
+
+
+def test_awkward_models_fit_a_phone_and_follow_their_sliders(shown):
+    page = shown(Awkward(), "int64[N,T=28]", viewport={"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    step = page.locator(".step", has_text="conv1d")
+    assert "the last 2 elements" in step.locator(".drops").inner_text()
+    page.fill("input[type=number][data-letter=T]", "26")
+    assert step.locator(".shape").inner_text() == "(2, 4, 8)"
+    assert not step.locator(".drops").is_visible()
+    page.fill("input[type=number][data-letter=T]", "999999")
+    strange = page.evaluate(
+        "[...document.querySelectorAll('[data-x]')].filter(e => !/^-?[\\d,]+$/.test(e.textContent)).length"
+    )
+    assert strange == 0
 
 
 def test_a_name_cannot_become_markup(visit, tmp_path):

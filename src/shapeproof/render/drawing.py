@@ -9,6 +9,7 @@ from shapeproof.derivation.model import Step
 from shapeproof.dims import Shape
 
 FRONT, DEPTH = 92, 60  # pixels of the longest side, and of the most channels
+THICKEST = 4  # pixels of one channel, at most: a single one is a sheet and no block
 DEPTH_X, DEPTH_Y = 0.8, 0.45  # where depth goes on paper, a pixel of it
 
 
@@ -69,4 +70,4 @@ def scales(boxes: Sequence[Extent | None]) -> tuple[float, float]:
     known = [box for box in known if int(box.height) * int(box.width) > 1] or known
     side = max((max(int(box.height), int(box.width)) for box in known), default=1)
     deep = max((int(box.channels) for box in known), default=1)
-    return FRONT / max(1, side), DEPTH / max(1, deep)
+    return FRONT / max(1, side), min(THICKEST, DEPTH / max(1, deep))

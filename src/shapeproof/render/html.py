@@ -8,7 +8,7 @@ from typing import Any
 
 from shapeproof.derivation.model import Derivation, Fix, ShapeWarning
 from shapeproof.dims.trees import of_poly, of_relation
-from shapeproof.render.drawing import DEPTH, FRONT, scales
+from shapeproof.render.drawing import DEPTH, FRONT, THICKEST, scales
 from shapeproof.render.live import Live
 from shapeproof.render.mathml import brackets
 from shapeproof.render.outline import shown_rows
@@ -46,6 +46,7 @@ def data(derivation: Derivation, live: Live) -> dict[str, Any]:
         "domain": _parts(derivation),
         "front": FRONT,
         "depth": DEPTH,
+        "thickest": THICKEST,
         **live.tables(),
     }
 

@@ -135,7 +135,7 @@ def _value(size: int, live: Live) -> str:
 
 def _dropped(windows: tuple[Window, ...], live: Live) -> str:
     """Which rows and columns the floor drops; with letters, the script says it for the sizes at hand."""
-    words = ("row", "column")[-len(windows) :] if len(windows) <= 2 else ("row", "row", "column")
+    words = {1: ("element",), 2: ("row", "column"), 3: ("row", "row", "column")}[len(windows)]
     left = [max(0, int(w.unreached)) for w in windows]
     pairs = [(n, word) for n, word in zip(left, words, strict=True) if n]
     parts = [said(word) if n == 1 else said(f"{word}s", n=n) for n, word in pairs]

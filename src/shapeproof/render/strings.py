@@ -101,6 +101,8 @@ STRINGS: dict[str, tuple[str, str]] = {
     "axis.1": ("rows", "行"),
     "axis.2": ("columns", "列"),
     "drops": ("the floor drops {what}", "取整丢掉了{what}"),
+    "element": ("the last element", "最后一个元素"),
+    "elements": ("the last {n} elements", "最后 {n} 个元素"),
     "row": ("the last row", "最后一行"),
     "rows": ("the last {n} rows", "最后 {n} 行"),
     "column": ("the last column", "最后一列"),

@@ -82,14 +82,14 @@
     const maps = boxes.filter(([h, w]) => h * w > 1), counted = maps.length ? maps : boxes;
     const most = (...places) => Math.max(1, ...counted.flatMap((box) => places.map((p) => box[p])));
     document.documentElement.style.setProperty("--u", data.front / most(0, 1));
-    document.documentElement.style.setProperty("--v", data.depth / most(2));
+    document.documentElement.style.setProperty("--v", Math.min(data.thickest, data.depth / most(2)));
   };
 
   const dropped = (step) => {
     const line = step.querySelector(".drops");
     if (!line) return;
     const left = JSON.parse(step.dataset.w).map((w) => Math.max(0, size(w[6])));
-    const words = left.length === 1 ? ["row"] : [...Array(left.length - 1).fill("row"), "column"];
+    const words = left.length === 1 ? ["element"] : [...Array(left.length - 1).fill("row"), "column"];
     const what = line.lastElementChild;
     what.replaceChildren();
     left.forEach((n, i) => {
