@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import shapeproof as sp
+from scripts_of_other_errors import SCRIPTS as OTHERS
 from scripts_that_fail import HEAD, SCRIPTS
 from shapeproof.postmortem.explain import explained
 from shapeproof.postmortem.words import text
@@ -45,6 +46,12 @@ def test_each_script_is_explained_on_the_users_line(name, tmp_path, monkeypatch)
     else:
         assert found.derivation.verdict == "failed"
         assert code in ("*", found.derivation.diagnosis.code)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_an_error_of_another_kind_is_not_explained(name, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
+    assert explained(run(HEAD + OTHERS[name], tmp_path / "job.py")) is None
 
 
 def net():
@@ -173,3 +180,22 @@ def test_a_full_device_is_left_alone():
         raise torch.OutOfMemoryError("no room")
 
     assert explained(failing(lambda: forward(torch.rand(2, 3)))) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "made"),
+    [
+        ("model = nn.Sequential(\n    nn.Flatten(),\n    nn.Linear(10, 2),\n)\nmodel(torch.rand(2, 12))\n",
+         (8, "nn.Linear(10, 2)")),
+        ("layer = nn.Linear(10, 2)\nlayer(torch.rand(2, 12))\n", (6, "nn.Linear(10, 2)")),
+        ("class Net:\n    def __init__(self):\n        self.f = nn.Linear(10, 2)\n\n"
+         "    def __call__(self, x):\n        return self.f(x * 2)\n\nNet()(torch.rand(2, 12))\n",
+         (8, "nn.Linear(10, 2)")),
+    ],
+)  # fmt: skip
+def test_a_layer_of_no_class_is_found_where_it_is_made(source, made, tmp_path):
+    found = explained(run(HEAD + "\n" + source, tmp_path / "job.py"))
+    line, call = made
+    assert found.made[1:] == (f"{tmp_path / 'job.py'}:{line}", call)
+    assert "in_features" in found.derivation.diagnosis.fixes[0].text
+    assert found.derivation.diagnosis.fixes[0].proved

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 import traceback
 from pathlib import Path
@@ -42,17 +43,43 @@ def _refused_without_values(call: Call) -> bool:
 
 
 def _reads_sizes(error: Exception) -> bool:
-    """Whether a layer of PyTorch's own raised, or a line, or the test above its ``raise``, that speaks of sizes."""
+    """Whether a layer of PyTorch's own raised, or a line, or the tests above its ``raise``, that speak of sizes."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not is_ours(frame.filename)]
     if not frames:
         return False
     last = frames[-1]
-    number = last.lineno or 1
-    lines = [linecache.getline(last.filename, n) for n in range(max(1, number - 3), number + 1)]
-    text = lines[-1] if "raise" not in lines[-1] else "".join(lines)
+    text = _condition("".join(linecache.getlines(last.filename)), last.lineno or 1)
     if Path(last.filename).parent == _LAYERS:
         return not any(word in text for word in ("dtype", "device"))
     return any(word in text for word in (".shape", ".size(", ".dim()", ".ndim", ".numel("))
+
+
+def _condition(source: str, line: int) -> str:
+    """What decided that a line raised: its statement, or the tests around a ``raise``, and what their names hold."""
+    try:
+        around = [node for node in ast.walk(ast.parse(source)) if _holds(node, line)]
+    except SyntaxError:
+        return ""
+    statements = [node for node in around if isinstance(node, ast.stmt)]
+    functions = [node for node in around if isinstance(node, ast.FunctionDef)]
+    if not statements:
+        return ""
+    deciding: list[ast.AST] = [statements[-1]]
+    if isinstance(statements[-1], ast.Raise):
+        inside = statements[statements.index(functions[-1]) :] if functions else statements
+        deciding = [node.test for node in inside if isinstance(node, (ast.If, ast.While))]
+    names = {node.id for part in deciding for node in ast.walk(part) if isinstance(node, ast.Name)}
+    assigned = [node for node in ast.walk(functions[-1]) if isinstance(node, ast.Assign)] if functions else []
+    given = [node for node in assigned if names & _targets(node)]
+    return "\n".join(map(ast.unparse, (*deciding, *given)))
+
+
+def _holds(node: ast.AST, line: int) -> bool:
+    return isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno)
+
+
+def _targets(node: ast.Assign) -> set[str]:
+    return {part.id for target in node.targets for part in ast.walk(target) if isinstance(part, ast.Name)}
 
 
 def python_failure(trace: Trace) -> Call | None:

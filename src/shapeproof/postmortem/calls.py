@@ -192,7 +192,7 @@ def _named(found: Candidate, caller: Moment) -> Candidate:
     for part in ast.walk(call):
         ast.copy_location(part, node)
     function = _made(call, caller, {name: found.callee})
-    function.__name__ = name
+    function.__name__ = function.__qualname__ = name
     return replace(found, callee=Together(function))
 
 
@@ -230,7 +230,7 @@ def _function_of(node: Any, tensors: list[str], moment: Moment, names: Mapping[s
         function = _made(ast.copy_location(ast.Lambda(arguments, node), node), moment, names)
     else:
         function = _made(ast.FunctionDef("assigned", arguments, [node], [], lineno=1, col_offset=0), moment, names)
-    function.__name__ = ast.unparse(node)
+    function.__name__ = function.__qualname__ = ast.unparse(node)
     return function
 
 

@@ -20,12 +20,14 @@ from shapeproof.derivation.model import Derivation, ShapeWarning
 from shapeproof.postmortem.calls import Candidate, candidates, makers
 from shapeproof.postmortem.elsewhere import in_backward, in_loading
 from shapeproof.postmortem.frames import Moment, moments, statement_names, user_moment
+from shapeproof.postmortem.made import made_at
 from shapeproof.postmortem.workers import fetched_again
 from shapeproof.rules.registry import show
 
 # what PyTorch, and checks of sizes in Python, raise; no other exception is looked into
 REFUSALS = (RuntimeError, ValueError, IndexError, AssertionError)
-NO_ROOM = torch.OutOfMemoryError  # no call is made again on a device that is full
+# no call is made again on a device that is full, or where it has no end
+NO_ROOM = (torch.OutOfMemoryError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Explanation:
         word: that word: for an error in the backward pass, say.
         lost: what the frames no longer held.
         before: warnings of the models that made what the failed line was given.
+        made: path, place and text of the failed layer's constructor, where no edit names the place.
     """
 
     lines: tuple[Line, ...]
@@ -62,6 +65,7 @@ class Explanation:
     word: str = ""
     lost: tuple[str, ...] = ()
     before: tuple[ShapeWarning, ...] = ()
+    made: tuple[str, str, str] | None = None
 
 
 def explained(error: BaseException) -> Explanation | None:
@@ -101,21 +105,39 @@ def _explained(stack: list[Moment]) -> Explanation | None:
         return Explanation(_lines(stack, 0), None, word)
     lost: list[str] = []
     for candidate in candidates(stack, lost):
-        derivation = _again(candidate)
+        derivation, raised = _again(candidate)
+        if raised is not None and _same_end(raised, stack):
+            return None  # the error itself, judged to be about something else
         if derivation is not None and _at_the_same_place(derivation, stack):
             lines = _lines(stack, candidate.depth, derivation)
-            return Explanation(lines, derivation, "", tuple(lost), tuple(_warnings_before(stack)))
+            made = _made(stack, candidate, derivation)
+            return Explanation(lines, derivation, "", tuple(lost), tuple(_warnings_before(stack)), made)
     return None
 
 
-def _again(candidate: Candidate) -> Derivation | None:
-    """The call derived again; ``None`` where it does not fail on its shapes."""
+def _again(candidate: Candidate) -> tuple[Derivation | None, Exception | None]:
+    """The call derived again, where it fails on its shapes; or what it raised, where that is something else."""
     try:
         with quiet():
             found = derive_call(candidate.callee, candidate.args, candidate.kwargs)
-    except Exception:  # noqa: BLE001  # what has nothing to do with shapes, or cannot be run again
+    except Exception as error:  # noqa: BLE001  # what has nothing to do with shapes, or cannot be run again
+        return None, error
+    return (found if found.verdict == "failed" else None), None
+
+
+def _same_end(error: Exception, stack: list[Moment]) -> bool:
+    """Whether an error ends on the line on which the first one did."""
+    last = moments(error.__traceback__)[-1:]
+    return [(m.file, m.line) for m in last] == [(m.file, m.line) for m in stack[-1:]]
+
+
+def _made(stack: list[Moment], candidate: Candidate, derivation: Derivation) -> tuple[str, str, str] | None:
+    """Where the failed layer is made, if an edit of it does not say so."""
+    path, found = derivation.steps[-1].module, derivation.diagnosis
+    if found is None or not any(fix.kind == "argument" and not fix.source for fix in found.fixes[:1]):
         return None
-    return found if found.verdict == "failed" else None
+    place = made_at(stack, candidate, path)
+    return (path or derivation.model, *place) if place else None
 
 
 def _warnings_before(stack: list[Moment]) -> Iterator[ShapeWarning]:

@@ -34,7 +34,7 @@ class Together(nn.Module):
         for name, module in (*(given or {}).items(), *_reached(function, owner)):
             if not hasattr(self, name):
                 self.add_module(name, module)
-        self.__class__ = type(function.__name__, (Together,), {})
+        self.__class__ = type(function.__qualname__.split("<locals>.")[-1], (Together,), {})
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function with its modules as they are here."""

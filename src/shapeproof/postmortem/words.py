@@ -24,6 +24,9 @@ def text(explanation: Explanation, width: int | None = None) -> str:
     parts = ["", f"-- {RULE} ".ljust(width, "-"), "", *_told("at", failing)]
     for line in before:
         parts += _told("called from", line)
+    if explanation.made:
+        path, place, call = explanation.made
+        parts += [f"{path} is made at {place}", f"    {call}"]
     parts += [f"not recovered: {lost}" for lost in explanation.lost]
     parts.append("")
     if explanation.derivation is not None:
