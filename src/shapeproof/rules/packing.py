@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapeproof.dims import product
+from shapeproof.dims.conditions import decide
 from shapeproof.rules.registry import (
     COUNTED,
     Derived,
@@ -70,6 +71,23 @@ def pad_packed_sequence(
     steps = batch_sizes.shape[0] if total_length <= 0 else total_length
     lead = (COUNTED, steps) if batch_first else (steps, COUNTED)
     return Derived(((*lead, *data.shape[1:]), (COUNTED,)), "(longest, sequences, *)", show(data.shape))
+
+
+@rule("pad_sequence", page="torch.nn.utils.rnn.pad_sequence")
+def pad_sequence(
+    sequences: Any, batch_first: bool = False, padding_value: Any = 0.0, padding_side: str = "right"
+) -> Derived:
+    """Sequences ``(L_i, *)`` side by side, each as long as the longest: ``(longest, B, *)``."""
+    rest = sequences[0].shape[1:]
+    longest = sequences[0].shape[0]
+    for operand in sequences[1:]:
+        longest = operand.shape[0] if decide(">=", operand.shape[0], longest) else longest
+        require_rank(operand, (len(rest) + 1,), "rank", "L,*")
+        for have, want in zip(operand.shape[1:], rest, strict=True):
+            require("==", have, want, "concat", f"sequences of {show(rest)}", show(operand.shape))
+    lead = (len(sequences), longest) if batch_first else (longest, len(sequences))
+    line = f"{', '.join(str(operand.shape[0]) for operand in sequences)} -> {longest}"
+    return Derived((*lead, *rest), "(longest, B, *)", line)
 
 
 @rule("transformer_encoder_layer_fwd", page="torch.nn.TransformerEncoderLayer")
