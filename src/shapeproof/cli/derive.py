@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shapeproof.derivation.model import Derivation
     from shapeproof.render.view import View
 
-FORMATS = ("text", "markdown", "json", "html", "svg", "png", "mermaid", "dot")
+FORMATS = ("text", "markdown", "json", "html", "svg", "png", "mermaid", "dot", "diff")
 STATUS = {"proved": 0, "incomplete": 0, "failed": 1, "mismatch": 1}
 
 
@@ -63,6 +63,7 @@ def command(
 
 def _show(derivation: Derivation, form: str, output: Path | None, view: View) -> None:
     from shapeproof.files import write_whole
+    from shapeproof.render.diff import why_none
 
     if output is None and form == "text" and sys.stdout.isatty():
         from rich.console import Console
@@ -70,6 +71,9 @@ def _show(derivation: Derivation, form: str, output: Path | None, view: View) ->
         from shapeproof.render.text import renderables
 
         Console().print(*renderables(derivation, view))
+        return
+    if form == "diff" and (reason := why_none(derivation)):
+        click.echo(reason, err=True)
         return
     width = max(60, shutil.get_terminal_size((110, 24)).columns)
     if form == "text":

@@ -86,8 +86,29 @@ class Fix:
 
 
 @dataclass(frozen=True)
+class Named:
+    """A tensor under the name that it has in the user's line, and the column at which that name begins."""
+
+    name: str
+    shape: Shape
+    column: int
+
+
+@dataclass(frozen=True)
 class Diagnosis:
-    """Why a model cannot run on an input: a stable code, and what was expected and what came."""
+    """Why a model cannot run on an input.
+
+    Attributes:
+        code: the kind of failure, stable; ``docs/codes`` has a page for each.
+        message: where it failed, what was expected and what came.
+        step: the step that failed.
+        expected: what the layer needs, in its own terms.
+        got: what it was given.
+        fixes: edits that mend it, best first.
+        line: the user's line that failed; ``""`` where its source is not to be had.
+        operands: the tensors of that line under their names.
+        born: which step made the number that does not fit, and where the number that it should fit is written.
+    """
 
     code: str
     message: str
@@ -95,6 +116,9 @@ class Diagnosis:
     expected: str
     got: str
     fixes: tuple[Fix, ...] = ()
+    line: str = ""
+    operands: tuple[Named, ...] = ()
+    born: str = ""
 
 
 @dataclass(frozen=True)
@@ -278,6 +302,8 @@ def _step_dict(step: Step) -> dict[str, Any]:
 
 def _found_dict(found: Diagnosis | ShapeWarning) -> dict[str, Any]:
     row = {k: v for k, v in vars(found).items() if k not in ("step", "fixes")}
+    if isinstance(found, Diagnosis):
+        row["operands"] = [vars(named) | {"shape": plain_shape(named.shape)} for named in found.operands]
     return row | {"step": found.step.index, "fixes": [_fix_dict(fix) for fix in found.fixes]}
 
 

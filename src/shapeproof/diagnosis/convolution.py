@@ -107,7 +107,8 @@ def _layouts(case: Case, layer: Any, entering: tuple[int, ...], axes: int) -> It
             "missing-channel",
             "x.unsqueeze(1)",
         )
-    if not full or entering[-1] != wanted or made_as == "first":
+    picture = place is not None and entering[-1] in (1, 3, 4) and min(entering[1:-1]) > 4
+    if not full or (entering[-1] != wanted and not picture) or made_as == "first":
         return
     order = (0, axes + 1, *range(1, axes + 1))
     if place is not None:
@@ -133,8 +134,9 @@ def _channels(case: Case, layer: Any, entering: tuple[int, ...], axes: int) -> I
     if case.code not in ("in-channels", "unsupported") and not isinstance(layer, TRANSPOSED):
         return
     yield from _applied_twice(case, layer)
+    turned = case.layout(case.fed[0]) == "input" and entering[-1] in (1, 3, 4) and came > 4
     if came % layer.groups == 0:
-        yield from argument(case, case.path, "in_channels", came, 0.2, "in-channels")
+        yield from argument(case, case.path, "in_channels", came, 2.5 if turned else 0.2, "in-channels")
     elif layer.groups == wanted == layer.out_channels:
         both = {"groups": came, "out_channels": came}
         yield from argument(case, case.path, "in_channels", came, 0.9, "in-channels", both)

@@ -26,6 +26,7 @@ from shapeproof.diagnosis import (
 )
 from shapeproof.diagnosis.case import Case, tried
 from shapeproof.diagnosis.edits import Edit, Setup
+from shapeproof.diagnosis.telling import line, made_by, operands, written_at
 
 FINDERS = (reshaping, linear, convolution, normalisation, meeting, recurrent, attention, losses, python)
 TERMS = (recurrent, attention, losses, python)
@@ -70,21 +71,24 @@ def diagnose(setup: Setup, derivation: Derivation) -> Diagnosis:
     """
     found = derivation.diagnosis
     assert found is not None
-    case, _ = tried(setup)
-    if case is None:
-        return found
     with same_randomness(), warnings.catch_warnings():  # fresh weights are drawn, and unlikely edits tried
         warnings.simplefilter("ignore")
+        case, _ = tried(setup)
+        if case is None:
+            return found
         plans = sorted(_plans(setup, case, _Budget(), 0), key=lambda plan: (not plan.proved, plan.cost))
     proved = _different([plan for plan in plans if plan.proved])
     offered = proved or _different([plan for plan in plans if plan.edits[0].attribute != "size"])
     code, expected, got = _terms(case, found)
     code = next((plan.edits[0].code for plan in offered[:1] if plan.edits[0].code), code)
     where = found.message.split(": expected ")[0]
+    made = made_by(derivation)
     return replace(
         found, code=code, expected=expected, got=got,
-        message=f"{where}: expected {expected}, got {got}{_born(derivation)}",
+        message=f"{where}: expected {expected}, got {got}{f'; {made}' if made else ''}",
         fixes=tuple(_fix(plan) for plan in offered[:MOST_OFFERED]),
+        line=line(case), operands=operands(case, derivation.steps),
+        born="; ".join(part for part in (made, written_at(case)) if part),
     )  # fmt: skip
 
 
@@ -165,7 +169,7 @@ def _followed(setup: Setup, case: Case, edit: Edit, budget: _Budget, depth: int)
         for plan in _plans(copied, after, budget, depth + 1):
             if plan.proved:
                 found = True
-                cost = edit.cost + 1 + plan.cost + (2 if edit.kind == "input" else 0)
+                cost = edit.cost + 1 + plan.cost + (2 if edit.kind == "input" and edit.attribute != "layout" else 0)
                 yield Plan((edit, *plan.edits), cost, True, plan.patch)
     if not found:
         yield Plan((edit,), edit.cost, proved=False)
@@ -212,15 +216,3 @@ def _fix(plan: Plan) -> Fix:
 
 def _single(edit: Edit, proved: bool) -> Fix:
     return Fix(edit.kind, edit.module, edit.attribute, edit.old, edit.new, edit.text, proved, edit.source)
-
-
-def _born(derivation: Derivation) -> str:
-    """Which step made the number that does not fit."""
-    failed = derivation.steps[-1]
-    if not failed.parents:
-        return ""
-    maker = derivation.steps[failed.parents[0]]
-    if not maker.arithmetic:
-        return ""
-    place = f" at {maker.source}" if maker.source else ""
-    return f"; it was made by {maker.op}{place}: {maker.arithmetic}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 from shapeproof.derivation.model import Derivation
 from shapeproof.render.view import View, rows
 from shapeproof.render.words import summary, title
@@ -13,7 +16,7 @@ def render(derivation: Derivation, view: View | None = None) -> str:
     lines = [f"## {_plain(title(derivation))}", "", _cells(view.columns), _cells(["---"] * len(view.columns))]
     for row in rows(derivation, view):
         lines.append(_cells([_cell(name, text) for name, text in zip(view.columns, row.cells, strict=True)]))
-    lines += ["", *[f"- {_plain(line)}" for line in summary(derivation)]]
+    lines += ["", *_listed(summary(derivation))]
     return "\n".join(lines) + "\n"
 
 
@@ -23,6 +26,15 @@ def _cell(name: str, text: str) -> str:
     if name == "arithmetic":
         return "<br>".join(f"`{part}`" if "=" in part else _plain(part) for part in text.split("\n"))
     return f"`{text}`"
+
+
+def _listed(lines: list[str]) -> Iterator[str]:
+    """Each line as an item; lines that are indented, which are source, in a block of their own below their item."""
+    for source, group in itertools.groupby(lines, key=lambda line: line.startswith("  ")):
+        if source:
+            yield from ("  ```text", *group, "  ```")
+        else:
+            yield from (f"- {_plain(line)}" for line in group)
 
 
 def _cells(cells: tuple[str, ...] | list[str]) -> str:

@@ -12,7 +12,7 @@ from shapeproof.derivation.model import Derivation, ReceptiveField, Step
 from shapeproof.dims import Dim
 from shapeproof.errors import UsageError
 from shapeproof.render.folding import Group, folded, owner
-from shapeproof.render.words import COLUMNS, count_text, row, shape_text
+from shapeproof.render.words import COLUMNS, count_text, left_out, row, shape_text, shown_steps
 
 _WORST = ("mismatch", "failed", "unsupported", "proved")
 
@@ -61,6 +61,9 @@ def rows(derivation: Derivation, view: View) -> list[Row]:
     if view.depth is not None:
         blocks = _by_module(steps, view.depth)
         return [_step_row(b[0], derivation, view) if len(b) == 1 else _block_row(b, view) for b in blocks]
+    if left_out(derivation) and not view.whole and not view.only:
+        words = Row(tuple(left_out(derivation) if name == "arithmetic" else "" for name in view.columns), "proved")
+        return [words, *(_step_row(step, derivation, view) for step in shown_steps(derivation)[1])]
     groups = [Group(0, len(steps))] if view.whole or view.only or not steps else folded(steps)
     return [made for group in groups for made in _group_rows(steps, group, derivation, view)]
 

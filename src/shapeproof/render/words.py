@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapeproof.derivation.model import Derivation, Fix, ShapeWarning, Step
+from shapeproof.derivation.model import Derivation, Diagnosis, Fix, ShapeWarning, Step
 from shapeproof.dims import Dim
 from shapeproof.rules.registry import show
 
 MARKS = {"proved": "✓", "mismatch": "≠", "unsupported": "?", "failed": "✗"}
+MOST_SHOWN = 14  # steps of a derivation that fails; of a longer one, the last are shown
+NEAR = 8
+CODES = "docs/codes/"
 COLUMNS = ("module", "operation", "arithmetic", "output", "PyTorch")
 
 
@@ -56,8 +59,7 @@ def summary(derivation: Derivation) -> list[str]:
     total = len(derivation.steps)
     lines = [f"{derivation.verdict}: {proved} of {total} steps agree with PyTorch"]
     if derivation.diagnosis:
-        lines.append(f"{derivation.diagnosis.code}: {derivation.diagnosis.message}")
-        lines += _fix_lines(derivation.diagnosis.fixes)
+        lines += explanation(derivation.diagnosis)
     else:
         lines.append(f"output {shape_text(derivation.output)}")
     if derivation.verdict == "mismatch":
@@ -101,6 +103,41 @@ def domain_text(derivation: Derivation) -> str:
 def warning_lines(warning: ShapeWarning) -> list[str]:
     """A warning and its edits."""
     return [f"warning {warning.code}: {warning.message}", *_fix_lines(warning.fixes)]
+
+
+def explanation(found: Diagnosis) -> list[str]:
+    """The cause, the user's line with each operand's shape under its name, the edits, and where to read more."""
+    lines = [f"{found.code}: {found.message}", *_line_with_shapes(found)]
+    written = found.born.rpartition("; ")[2]
+    lines += [written] if " is written at " in written else []
+    return [*lines, *_fix_lines(found.fixes), f"more on {found.code}: {CODES}{found.code}.md"]
+
+
+def _line_with_shapes(found: Diagnosis) -> list[str]:
+    if not found.line:
+        return []
+    number = found.step.source.rpartition(":")[2]
+    indent = len(found.line) - len(found.line.lstrip())
+    lines = [f"  {number} | {found.line.lstrip()}"]
+    for named in found.operands:
+        lines.append(f"  {' ' * len(number)} | {' ' * max(0, named.column - indent)}{shape_text(named.shape)}")
+    return lines
+
+
+def shown_steps(derivation: Derivation) -> tuple[int, tuple[Step, ...]]:
+    """How many steps are left out, and those that are shown: of a long derivation that fails, the last ones."""
+    steps = derivation.steps
+    if derivation.verdict != "failed" or len(steps) <= MOST_SHOWN:
+        return 0, steps
+    return len(steps) - NEAR, steps[-NEAR:]
+
+
+def left_out(derivation: Derivation) -> str:
+    """The words in the place of the steps that are left out; ``""`` where none are."""
+    count = shown_steps(derivation)[0]
+    proved = all(step.verdict == "proved" for step in derivation.steps[:count])
+    agree = ", in which the rules and PyTorch agree" if proved else ""
+    return f"... {count} steps before{agree} (--format json has them all)" if count else ""
 
 
 def _fix_lines(fixes: tuple[Fix, ...]) -> list[str]:
