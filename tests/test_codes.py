@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import shapeproof as sp
+from shapeproof.render.words import UNPAGED
 
 ROOT = Path(__file__).parent.parent
 EVERY = sorted(path for path in (ROOT / "docs" / "codes").glob("*.md") if path.stem != "README")
@@ -55,3 +56,9 @@ def test_every_code_of_a_rule_is_told_of():
 def test_every_page_is_in_the_index():
     index = (ROOT / "docs" / "codes" / "README.md").read_text()
     assert not [page.name for page in EVERY if f"]({page.name})" not in index]
+
+
+def test_a_code_without_a_page_is_known_to_be_without():
+    stems = {page.stem for page in EVERY}
+    assert {code for code in stated() if code not in stems} <= UNPAGED
+    assert not UNPAGED & stems

@@ -112,3 +112,30 @@ def test_no_warning_of_an_edit_that_was_tried_reaches_the_user(recwarn):
     sp.derive(lambda x, y: nn.functional.mse_loss(x, y), (4, 3), (5, 3))
     told = [w for w in recwarn if "target size" in str(w.message)]
     assert len(told) <= 1  # by the run of the user's own call
+
+
+HEADS = """from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, width=100):
+        super().__init__()
+        self.attn = nn.MultiheadAttention(width, num_heads=3, batch_first=True)
+
+    def forward(self, x):
+        return self.attn(x, x, x)[0]
+"""
+
+
+def test_a_layer_that_refuses_to_be_made_is_explained_and_patched(tmp_path):
+    (tmp_path / "heads.py").write_text(HEADS)
+    done = shapeproof(tmp_path, "derive", "heads.py:Net", "--input", "2,5,100", "--format", "json")
+    found = json.loads(done.stdout)["diagnosis"]
+    assert (done.returncode, found["code"]) == (1, "heads")
+    fix = found["fixes"][0]
+    assert (fix["kind"], fix["attribute"], fix["new"], fix["proved"]) == ("argument", "num_heads", 2, True)
+    assert found["line"].strip().startswith("self.attn = nn.MultiheadAttention")
+    patch = shapeproof(tmp_path, "derive", "heads.py:Net", "--input", "2,5,100", "--format", "diff").stdout
+    assert "num_heads=2" in patch
+    subprocess.run(["patch", "-p0"], input=patch, cwd=tmp_path, text=True, check=True, capture_output=True)
+    assert shapeproof(tmp_path, "derive", "heads.py:Net", "--input", "2,5,100").returncode == 0

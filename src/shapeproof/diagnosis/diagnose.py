@@ -15,6 +15,7 @@ from shapeproof.capture.trace import Call
 from shapeproof.derivation.model import Derivation, Diagnosis, Fix
 from shapeproof.diagnosis import (
     attention,
+    constructing,
     convolution,
     linear,
     losses,
@@ -28,8 +29,8 @@ from shapeproof.diagnosis.case import Case, tried
 from shapeproof.diagnosis.edits import Edit, Setup
 from shapeproof.diagnosis.telling import line, made_by, operands, written_at
 
-FINDERS = (reshaping, linear, convolution, normalisation, meeting, recurrent, attention, losses, python)
-TERMS = (recurrent, attention, losses, python)
+FINDERS = (constructing, reshaping, linear, convolution, normalisation, meeting, recurrent, attention, losses, python)
+TERMS = (constructing, recurrent, attention, losses, python)
 MOST_TRIED = 90  # runs for one failure: the search over input sizes is the longest
 LONGEST = 20.0  # seconds after which no further edit is tried
 MOST_OFFERED = 3

@@ -11,6 +11,7 @@ from torch import nn
 
 from shapeproof.capture.trace import Call
 from shapeproof.diagnosis.case import MOVES, RESHAPES, Case, feds, sizes
+from shapeproof.diagnosis.constructing import divisors_near
 from shapeproof.diagnosis.edits import Edit, Setup
 from shapeproof.diagnosis.inputs import other_sizes, square, unsqueezed
 from shapeproof.diagnosis.place import parameter
@@ -165,7 +166,7 @@ def _heads(case: Case, wanted: tuple[int, ...], entering: tuple[int, ...]) -> It
     for name, heads in vars(holder).items():
         if type(heads) is not int or heads != wanted[-2] or heads < 2 or not width % heads:
             continue
-        near = min((h for h in range(1, width + 1) if width % h == 0), key=lambda h: (abs(h - heads), h))
+        near = divisors_near(heads, width)[0]
         yield _attribute(case, path, holder, name, near, width)
 
 

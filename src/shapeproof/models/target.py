@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -112,8 +113,29 @@ def _made(found: Any, target: str, settings: dict[str, Any]) -> Any:
     if unknown:
         raise UsageError(f"{target} takes no argument called {', '.join(unknown)}")
     with told_in_users_lines(f"{target} cannot be made", UsageError):
-        made = found(**settings)
+        try:
+            made = found(**settings)
+        except Exception as error:
+            if not _refused_by_torch(error):
+                raise
+            return _made_when_called(found, settings)
     return _checked(made, found, target)
+
+
+def _refused_by_torch(error: Exception) -> bool:
+    """Whether a layer of PyTorch's own refused its arguments."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return Path(frames[-1].filename).parent == Path(nn.modules.__file__).parent
+
+
+def _made_when_called(found: Any, settings: dict[str, Any]) -> Callable[..., Any]:
+    """A function that makes the model and calls it: what refuses to be made can then be explained as any failure."""
+
+    def made_and_called(*args: Any) -> Any:
+        return found(**settings)(*args)
+
+    made_and_called.__name__ = getattr(found, "__name__", "model")
+    return made_and_called
 
 
 def _checked(made: Any, found: Any, target: str) -> Any:

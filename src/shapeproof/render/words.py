@@ -12,6 +12,10 @@ MARKS = {"proved": "✓", "mismatch": "≠", "unsupported": "?", "failed": "✗"
 MOST_SHOWN = 14  # steps of a derivation that fails; of a longer one, the last are shown
 NEAR = 8
 CODES = "docs/codes/"
+UNPAGED = frozenset(  # rare ones, told of in the index alone
+    """argument bias branch class-weight complex-pairs cross dtype empty fold glu grid index-broadcast index-rank
+    padding-size pixel-unshuffle slice square window unsupported""".split()
+)
 COLUMNS = ("module", "operation", "arithmetic", "output", "PyTorch")
 
 
@@ -110,7 +114,8 @@ def explanation(found: Diagnosis) -> list[str]:
     lines = [f"{found.code}: {found.message}", *_line_with_shapes(found)]
     written = found.born.rpartition("; ")[2]
     lines += [written] if " is written at " in written else []
-    return [*lines, *_fix_lines(found.fixes), f"more on {found.code}: {CODES}{found.code}.md"]
+    page = "README" if found.code in UNPAGED else found.code
+    return [*lines, *_fix_lines(found.fixes), f"more on {found.code}: {CODES}{page}.md"]
 
 
 def _line_with_shapes(found: Diagnosis) -> list[str]:
