@@ -13,8 +13,8 @@ MOST_SHOWN = 14  # steps of a derivation that fails; of a longer one, the last a
 NEAR = 8
 CODES = "docs/codes/"
 UNPAGED = frozenset(  # rare ones, told of in the index alone
-    """argument bias branch class-weight complex-pairs cross dtype empty fold glu grid index-broadcast index-rank
-    padding-size pixel-unshuffle slice square window unsupported""".split()
+    """argument bias branch class-weight complex-pairs cross dtype empty fold glu grid index-broadcast index-mask
+    index-rank padding-size pixel-unshuffle slice square window unsupported""".split()
 )
 COLUMNS = ("module", "operation", "arithmetic", "output", "PyTorch")
 
