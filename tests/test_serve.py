@@ -240,6 +240,8 @@ def test_the_mistake_is_explained_and_each_fix_mends_it():
     assert cause["maker"]["arithmetic"] == "128 * 1 * 1 = 128"
     (part,) = cause["fixes"][0]["parts"]
     assert (part["attribute"], part["new"]) == ("in_features", 128)
+    switches = [part for fix in cause["fixes"] for part in fix["parts"] if part["attribute"] == "ceil_mode"]
+    assert all((part["old"], part["new"]) == (False, True) for part in switches)
     for fix in cause["fixes"]:
         assert derived(fix["design"])["verdict"] == "proved"
 

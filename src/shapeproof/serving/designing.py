@@ -138,12 +138,14 @@ def _edited(design: Design, fix: Fix) -> Design | None:
     number = _number(fix.new)
     allowed = KINDS[kind].get(fix.attribute) if kind else None
     if fix.kind == "argument" and allowed and isinstance(number, int) and allowed.low <= number <= allowed.high:
-        return design.with_number(fix.module, fix.attribute, number)
+        return design.with_number(fix.module, fix.attribute, int(number))
     return None
 
 
 def _number(value: Any) -> Any:
-    """A number, from one or from a pair of equal ones; anything else as text."""
+    """A number, from one or from a pair of equal ones; a switch as it is; anything else as text."""
+    if isinstance(value, bool):
+        return value
     if isinstance(value, (tuple, list)) and len({int(part) for part in value if isinstance(part, int)}) == 1:
         return int(value[0])
     return int(value) if isinstance(value, int) else str(value)

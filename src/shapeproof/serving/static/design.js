@@ -219,6 +219,10 @@ function slider(layer, row, name, allowed) {
     if (Number.isInteger(number) && number >= allowed.low && number <= allowed.high) change((design) => { design.layers.find((l) => l.name === layer.name)[name] = number; });
   };
   const id = `${layer.name}-${name}`;
+  if (allowed.low === 0 && allowed.high === 1) {
+    const box = make("input", { id, type: "checkbox", checked: Boolean(value), "data-key": `box:${id}`, onchange: (event) => put(Number(event.target.checked)) });
+    return make("div", { class: "slider" }, make("label", { for: id }, name), box);
+  }
   const range = make("input", { id, type: "range", min: allowed.low, max: Math.max(allowed.slide, value ?? 0), value: value ?? allowed.low, "data-key": `range:${id}`, oninput: (event) => put(Number(event.target.value)) });
   range.value = value ?? allowed.low;
   const number = make("input", { type: "number", min: allowed.low, max: allowed.high, value, "aria-label": `${name} (${layer.name})`, "data-key": `number:${id}`, onchange: (event) => put(Number(event.target.value)) });
@@ -321,13 +325,16 @@ function cause() {
   const key = `title:${found.code}`;
   const fixes = found.fixes.map((fix, place) => make("div", {},
     make("button", { class: place ? "" : "main", "data-fix": String(place), onclick: () => apply(fix) },
-      fix.parts.map((part) => (part.kind === "insert" ? say("insert", part.layer) : say("change", part.layer, part.attribute, part.old, part.new))).join("; ")),
+      fix.parts.map((part) => (part.kind === "insert" ? say("insert", part.layer) : say("change", part.layer, part.attribute, python(part.old), python(part.new)))).join("; ")),
     make("div", { class: "link" }, "✓ " + say("tried"))));
   node.replaceChildren(make("h2", {}, say(knows(key) ? key : "title:other")),
     make("p", {}, say("expected", found.layer, found.expected), " ", say("got", found.got)),
     ...(found.maker?.arithmetic ? [make("p", {}, say("maker", found.maker.layer || found.maker.op)), make("div", { class: "math" }, pretty(found.maker.arithmetic))] : []),
     ...(fixes.length ? fixes : [make("p", {}, say("nofix"))]));
 }
+
+// A value as PyTorch's code has it.
+const python = (value) => ({ true: "True", false: "False" }[value] ?? value);
 
 function apply(fix) {
   state.design = fix.design;

@@ -226,7 +226,8 @@ function sheet(stage, [count, height, width_]) {
   const side = Math.min(width_, 64), tall = Math.min(height, 64);
   // maps are shown at one scale each stage, so that small ones can still be clicked
   const zoom = Math.max(1, Math.min(14, Math.round(46 / side)));
-  const columns = Math.max(1, Math.min(shown, Math.floor(860 / (side * zoom + gap * zoom))));
+  const room = Math.min(860, innerWidth > 900 ? innerWidth - 440 : innerWidth - 66);
+  const columns = Math.max(1, Math.min(shown, Math.floor(room / (side * zoom + gap * zoom))));
   const rows = Math.ceil(shown / columns);
   const canvas = make("canvas", { class: "maps", tabindex: 0, role: "img", width: columns * (side + gap) - gap, height: rows * (tall + gap) - gap });
   Object.assign(canvas, { stage, layout: { shown, side, tall, gap, columns, rows } });
