@@ -132,3 +132,8 @@ def test_how_many_a_mask_keeps_the_values_decide():
     found = sp.derive(lambda x: x[x > 0.5], torch.tensor([[0.2, 0.7], [0.9, 0.6]]))
     assert (found.verdict, found.output) == ("proved", (3,))
     assert found.steps[-1].notes == ("a size that the values decide: the number is the one PyTorch found",)
+
+
+def test_pieces_may_be_asked_for_by_keyword():
+    found = sp.derive(lambda x: (x.tensor_split(indices=(1, 3), dim=1), x.hsplit(sections=2)), (2, 6))
+    assert (found.verdict, found.output) == ("proved", (((2, 1), (2, 2), (2, 3)), ((2, 3), (2, 3))))

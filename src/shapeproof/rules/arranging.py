@@ -298,7 +298,7 @@ def sum_to_size(input: Operand, *size: Any) -> Derived:
 
 
 @rule("tensor_split", page="torch.tensor_split")
-def tensor_split(input: Operand, indices_or_sections: Any, dim: int = 0, **named: Any) -> Derived:
+def tensor_split(input: Operand, indices_or_sections: Any = None, dim: int = 0, **named: Any) -> Derived:
     """So many pieces, the first ones longer by one where it does not come out even; or cuts at indices."""
     wanted = named.get("sections", named.get("indices", indices_or_sections))
     if isinstance(wanted, Operand):
@@ -317,7 +317,7 @@ def tensor_split(input: Operand, indices_or_sections: Any, dim: int = 0, **named
 
 
 def _register_direction(name: str, least: int, dim: int) -> None:
-    def directed(input: Operand, indices_or_sections: Any, **named: Any) -> Derived:
+    def directed(input: Operand, indices_or_sections: Any = None, **named: Any) -> Derived:
         """``tensor_split`` along one direction; a number of sections must divide the size."""
         wanted = named.get("sections", named.get("indices", indices_or_sections))
         if len(input.shape) < least:
