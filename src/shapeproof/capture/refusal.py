@@ -23,6 +23,8 @@ def about_shapes(trace: Trace, error: Exception) -> bool:
     refusals = (RuntimeError, ValueError, IndexError, AssertionError)  # attention asserts its sizes
     last = trace.calls[-1] if trace.calls else None
     if last is not None and last.error is error:
+        if last.violation is not None and last.violation.code == "dtype":
+            return False  # its sizes fit
         if last.violation is not None or (last.op in _TABLES and isinstance(error, IndexError)):
             return True
         return last.derived is None and isinstance(error, refusals) and _refused_without_values(last)

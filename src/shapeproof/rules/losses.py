@@ -154,8 +154,6 @@ def _class_weight(weight: Any, classes: int) -> None:
 def _classes(input: Operand, target: Operand, weight: Any, reduction: str) -> Derived:
     """``(N, C, *)`` with the true class of each, ``(N, *)``; or ``(C)`` with one."""
     rank = len(input.shape)
-    if target.dtype not in ("int64", "uint8"):
-        raise Violation("target-shape", "classes as whole numbers (int64)", f"{target.dtype} {show(target.shape)}")
     if not rank or len(target.shape) != max(rank - 1, 0):
         wanted = show((*input.shape[:1], *input.shape[2:])) if rank > 1 else "()"
         raise Violation("target-shape", f"a class for each sample, {wanted}", show(target.shape))
@@ -163,6 +161,8 @@ def _classes(input: Operand, target: Operand, weight: Any, reduction: str) -> De
     for place, (a, b) in enumerate(zip(samples, target.shape, strict=True)):
         code = "target-batch" if place == 0 else "target-shape"
         require("==", b, a, code, f"a class for each sample, {show(samples)}", show(target.shape))
+    if target.dtype not in ("int64", "uint8"):
+        raise Violation("dtype", "classes as whole numbers (int64)", f"{target.dtype} {show(target.shape)}")
     _class_weight(weight, input.shape[1] if rank > 1 else input.shape[0])
     return _lost(target.shape, reduction, _pair(input, target))
 
