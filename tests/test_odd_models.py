@@ -240,3 +240,14 @@ def test_a_run_that_is_stopped_tells_what_it_showed():
     with pytest.raises(KeyboardInterrupt) as stopped:
         sp.derive(Calls(forever), (2, 4))
     assert [call.op for call in stopped.value.trace.calls] == ["linear"] * 6
+
+
+def test_a_tensor_unpacked_into_the_wrong_number_of_names_is_a_shape_error():
+    def unpacks(x):
+        a, b, c = x
+        return a + b + c
+
+    d = sp.derive(unpacks, (2, 4))
+    assert (d.verdict, d.steps[-1].op, d.diagnosis.got) == ("failed", "unpack", "2")
+    assert "a first dimension of 3" in d.diagnosis.expected
+    assert sp.derive(unpacks, "N,C").domain.intervals["N"] == [(3, 3)]

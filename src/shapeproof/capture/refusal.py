@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dis
 import linecache
 import traceback
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch.utils._pytree import tree_map
 
 from shapeproof.capture.source import is_ours, source_line
 from shapeproof.capture.trace import Call, Trace
+from shapeproof.dims.conditions import Condition, relation
 from shapeproof.rules.registry import Violation
 
 _TABLES = ("embedding", "cross_entropy", "nll_loss")  # an index beyond the table, or beyond the classes
@@ -28,8 +30,24 @@ def about_shapes(trace: Trace, error: Exception) -> bool:
         if last.violation is not None or (last.op in _TABLES and isinstance(error, IndexError)):
             return True
         return last.derived is None and isinstance(error, refusals) and _refused_without_values(last)
+    if _unpacking(trace, error):
+        return True
     unwritten = isinstance(error, NotImplementedError)  # a forward of another name, say
     return isinstance(error, refusals) and not unwritten and _reads_sizes(error)
+
+
+def _unpacking(trace: Trace, error: BaseException) -> Condition | None:
+    """What ``a, b, c = x`` needs of a tensor: as many parts as there are names; ``None`` for any other failure."""
+    tb = error.__traceback__
+    while tb is not None and tb.tb_next is not None:
+        tb = tb.tb_next
+    last = trace.calls[-1] if trace.calls else None
+    if tb is None or last is None or last.op != "unbind" or not isinstance(error, ValueError):
+        return None
+    code = tb.tb_frame.f_code.co_code
+    parts, names = last.inputs[0][0], code[tb.tb_lasti + 1]
+    unpacks = dis.opname[code[tb.tb_lasti]] == "UNPACK_SEQUENCE" and names != int(parts)
+    return Condition(relation("==", parts, names), "unpack") if unpacks else None
 
 
 def _refused_without_values(call: Call) -> bool:
@@ -98,7 +116,12 @@ def python_failure(trace: Trace) -> Call | None:
     call.error = trace.error if isinstance(trace.error, Exception) else None
     owner = frames[-1].f_locals.get("self")
     call.violation = Violation("rank", "sizes that the model's own check accepts", str(trace.error))
-    call.op = type(owner).__name__ if isinstance(owner, nn.Module) else call.op
+    unpacked = _unpacking(trace, trace.error)
+    if unpacked is not None:
+        wanted, came = unpacked.relation.right, unpacked.relation.left
+        call.violation = Violation("unpack", f"a first dimension of {wanted}, one for each name", str(came), unpacked)
+        call.op = "unpack"
+    call.op = type(owner).__name__ if isinstance(owner, nn.Module) and unpacked is None else call.op
     checked_input = frames[-1].f_locals.get("input")  # the name that PyTorch's own checks give it
     if isinstance(checked_input, Tensor):
         call.inputs = (tuple(checked_input.shape),)

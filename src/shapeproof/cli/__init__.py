@@ -14,6 +14,7 @@ from shapeproof.errors import OwnError, UsageError
 # command -> (module that holds it, the line that `--help` shows). The lines stand here so that help loads nothing.
 COMMANDS = {
     "derive": ("shapeproof.cli.derive", "Derive every shape of a model by formula, and prove it."),
+    "diff": ("shapeproof.cli.diff", "Line up two derivations, and show where they part."),
     "check": ("shapeproof.cli.check", "For CI: derive every target that pyproject.toml lists."),
     "run": ("shapeproof.cli.run", "Run a Python script unchanged; a shape error in it ends with its explanation."),
     "solve": ("shapeproof.cli.solve", "The windows that map one size to another."),

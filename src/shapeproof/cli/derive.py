@@ -70,7 +70,9 @@ def _show(derivation: Derivation, form: str, output: Path | None, view: View) ->
 
         from shapeproof.render.text import renderables
 
-        Console().print(*renderables(derivation, view))
+        console = Console()
+        for part in renderables(derivation, view):
+            console.print(part)
         return
     if form == "diff" and (reason := why_none(derivation)):
         click.echo(reason, err=True)
