@@ -62,7 +62,8 @@ def _tie_text(name: str, expr: Poly) -> str:
 
 
 def _grouped(text: str) -> str:
-    return f"({text})" if " or " in text and "mod" not in text else text
+    several = " or " in text and ("mod" not in text or " with " in text)
+    return f"({text})" if several else text
 
 
 @dataclass(frozen=True)

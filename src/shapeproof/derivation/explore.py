@@ -11,6 +11,8 @@ Automated Random Testing", 2005.)
 from __future__ import annotations
 
 import itertools
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +21,8 @@ from shapeproof.dims.conditions import Condition, Relation
 from shapeproof.dims.expr import constant, symbol
 from shapeproof.dims.solve import solve
 
+MOST_WORK = 256  # runs of the first one's size, at most, that those runs may amount to
+MOST_SECONDS = 4.0  # of the processor, in which to do them
 MOST_WAYS = 24  # runs, at most, to follow the ways of one model
 MOST_AGAIN = 2  # further sizes tried on a way that failed for no known reason
 MOST_GUESSES = 3000  # sizes looked at, at most, where conditions cannot be solved
@@ -82,15 +86,23 @@ def explore(
         The ways, and why they may not be all (``""`` where they are).
     """
     ways, doubt = [first], ""
+    work, began = 0.0, time.process_time()
+    usual = math.prod(first.sizes.values())
     pending = [(path, 0) for path in first.others(())]
     while pending and not (until_it_runs and ways[-1].runs):
         path, again = pending.pop(0)
         point = sample(path, first.sizes)
         if point is None:
             continue
-        if not point or len(ways) > most:
-            doubt = f"no sizes were found with {path[-1]}" if not point else "there are more ways than were followed"
+        if not point:
+            doubt = doubt or f"no sizes were found with {path[-1]}"
             continue
+        cost = max(1.0, math.prod(point.values()) / usual)
+        late = time.process_time() - began > MOST_SECONDS
+        if len(ways) > most or work + cost > MOST_WORK or late:
+            doubt = doubt or f"what the model does with {path[-1]} was not followed"
+            continue
+        work += cost
         way = look(point)
         ways.append(way)
         pending += [(other, 0) for other in way.others(path)]

@@ -64,10 +64,14 @@ class Relation:
         """The same without letters that stand as a factor in every term: sizes are at least 1."""
         mod = self.kind in ("mod", "!mod")
         sides = (self.left, self.right) if mod else (self.left - self.right, constant(0))
+        if (mod and self.right.is_constant) or not mod:
+            numbers = [abs(int(c)) for side in sides for _, c in side.terms]
+            whole = all(side.is_integral for side in sides) and self.kind != ">="
+            divisor = math.gcd(*numbers) if whole else 1
+            if divisor > 1:
+                sides = (sides[0].scaled(Fraction(1, divisor)), sides[1].scaled(Fraction(1, divisor)))
         common = [set(product) for side in sides for product, _ in side.terms]
         factors = {pair for pair in set.intersection(*common) if isinstance(pair[0], Symbol)} if common else set()
-        if not factors:
-            return self
         shorter = [Poly(tuple((tuple(f for f in p if f not in factors), c) for p, c in side.terms)) for side in sides]
         return Relation(self.kind, shorter[0], shorter[1])
 

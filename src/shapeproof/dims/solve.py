@@ -52,13 +52,27 @@ class Sizes:
 
     def text(self, name: str) -> str:
         """The set as a condition on ``name``: ``16 <= H <= 31``."""
-        parts = [_interval_text(name, low, high) for low, high in self.intervals]
-        if self.period > 1:
-            *most, last = map(str, self.remainders)
-            which = f"{', '.join(most)} or {last}" if most else last
-            lowest = min(self.start + (r - self.start) % self.period for r in self.remainders)
-            parts.append(f"{name} = {which} mod {self.period}, {name} >= {lowest}")
-        return " or ".join(parts) or f"no {name}"
+        if self.period == 1:
+            return " or ".join(_interval_text(name, *ends) for ends in self.intervals) or f"no {name}"
+        lowest = self._repeats_from
+        others = [h in self and not (h >= lowest and h % self.period in self.remainders) for h in range(1, self.start)]
+        parts = [_interval_text(name, *ends) for ends in _runs(others, open_end=False)]
+        *most, last = map(str, self.remainders)
+        which = f"{name} = {', '.join(most)} or {last}" if most else f"{name} = {last}"
+        if not parts:
+            return f"{which} mod {self.period}, {name} >= {lowest}"
+        return " or ".join([*parts, f"{name} >= {lowest} with {which} mod {self.period}"])
+
+    @property
+    def _repeats_from(self) -> int:
+        """The smallest size from which every size with one of the remainders belongs."""
+        lowest = min(self.start + (r - self.start) % self.period for r in self.remainders)
+        for size in range(self.start - 1, 0, -1):
+            if size % self.period in self.remainders:
+                if size not in self:
+                    break
+                lowest = size
+        return lowest
 
     def shifted(self, by: int) -> Sizes:
         """Every size larger by a number; what would fall below 1 must not belong."""
