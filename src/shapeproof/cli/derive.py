@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shapeproof.derivation.model import Derivation
     from shapeproof.render.view import View
 
-FORMATS = ("text", "markdown", "json", "html", "svg", "png", "mermaid", "dot", "diff")
+FORMATS = ("text", "markdown", "latex", "json", "html", "svg", "png", "mermaid", "dot", "diff")
 STATUS = {"proved": 0, "incomplete": 0, "failed": 1, "mismatch": 1}
 
 

@@ -251,8 +251,12 @@ class Derivation:
         return self._text("text", width=width, view=view)
 
     def to_markdown(self, view: Any = None) -> str:
-        """A table in GitHub's Markdown; ``view`` as for :meth:`to_text`."""
+        """A table in GitHub's Markdown, and without a view the steps worked out below it; ``view`` as for :meth:`to_text`."""
         return self._text("markdown", view=view)
+
+    def to_latex(self) -> str:
+        """A LaTeX document with every step worked out: formula, substitution, result."""
+        return self._text("latex")
 
     def to_html(self) -> str:
         """One page, whole in itself: drawn to scale, with sliders for the letters."""

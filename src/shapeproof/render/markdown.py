@@ -7,16 +7,21 @@ from collections.abc import Iterator
 
 from shapeproof.derivation.model import Derivation
 from shapeproof.render.view import View, rows
-from shapeproof.render.words import summary, title
+from shapeproof.render.words import shape_text, summary, title
+from shapeproof.render.worked import Line, Worked, worked
 
 
 def render(derivation: Derivation, view: View | None = None) -> str:
     """A heading, the table, and the lines below it; sizes and formulas as code."""
+    whole = view is None
     view = view or View()
     lines = [f"## {_plain(title(derivation))}", "", _cells(view.columns), _cells(["---"] * len(view.columns))]
     for row in rows(derivation, view):
         lines.append(_cells([_cell(name, text) for name, text in zip(view.columns, row.cells, strict=True)]))
     lines += ["", *_listed(summary(derivation))]
+    if whole:
+        lines += ["", "### Step by step", ""]
+        lines += [_worked(place, found) for place, found in enumerate(worked(derivation), 1)]
     return "\n".join(lines) + "\n"
 
 
@@ -35,6 +40,22 @@ def _listed(lines: list[str]) -> Iterator[str]:
             yield from ("  ```text", *group, "  ```")
         else:
             yield from (f"- {_plain(line)}" for line in group)
+
+
+def _worked(place: int, found: Worked) -> str:
+    """One step as a numbered item: the formula, the values put in, the result."""
+    step = found.step
+    head = f"{place}. `{step.module or '(model)'}`, `{step.op}`: "
+    if found.kept:
+        return f"{head}the shape stays `{shape_text(step.output)}`"
+    lines = [_line(line) for line in found.lines] or [f"`{found.says}`"]
+    return f"{head}{'; '.join(lines)}; output `{shape_text(step.output)}`"
+
+
+def _line(line: Line) -> str:
+    given = ", ".join(f"{key} = {value}" for key, value in line.given)
+    formula = f"`{line.formula}` with `{given}`: " if line.formula else ""
+    return f"{line.of}{' ' if line.of else ''}{formula}`{line.put_in} = {line.result}`"
 
 
 def _cells(cells: tuple[str, ...] | list[str]) -> str:
