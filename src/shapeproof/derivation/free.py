@@ -12,7 +12,7 @@ from shapeproof.derivation.domain import Domain, Part
 from shapeproof.derivation.edges import edges
 from shapeproof.derivation.explore import Way, explore, sample
 from shapeproof.derivation.model import Derivation, ShapeWarning, Step
-from shapeproof.derivation.parts import parts_of, simplified
+from shapeproof.derivation.parts import by_likeness, parts_of, simplified
 from shapeproof.dims.conditions import collecting
 from shapeproof.dims.dim import at
 
@@ -95,13 +95,7 @@ def solved(letters: Sequence[str], ways: Sequence[Way]) -> Domain:
         branch = () if together else way.branch
         parts += [replace(part, branch=branch) for part in parts_of(letters, way.relations)]
     first = ways[0].branch if ways else ()
-    return Domain(tuple(letters), tuple(sorted(simplified(parts), key=lambda p: (p.branch != first, _spread(p)))))
-
-
-def _spread(part: Part) -> float:
-    """How far the bounded letters' ranges begin from each other: nearly square pictures have the least."""
-    starts = [sizes.smallest or 1 for name, sizes in part.box.items() if sizes.intervals != ((1, None),)]
-    return max(starts, default=1) / min(starts, default=1)
+    return Domain(tuple(letters), tuple(sorted(simplified(parts), key=lambda p: (p.branch != first, by_likeness(p)))))
 
 
 def _borne_out(derivation: Derivation, way: Way, domain: Domain, run_at: RunAt) -> tuple[Step | None, str]:

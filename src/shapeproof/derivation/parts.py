@@ -264,3 +264,9 @@ def _joined(a: Part, b: Part) -> Part | None:
 
 def _within(a: Part, b: Part) -> bool:
     return all(a.box[name].joined(b.box[name]) == b.box[name] for name in a.box)
+
+
+def by_likeness(part: Part) -> float:
+    """How far the bounded letters' ranges begin from each other: nearly square pictures have the least."""
+    starts = [sizes.smallest or 1 for sizes in part.box.values() if sizes != FREE]
+    return max(starts, default=1) / min(starts, default=1)

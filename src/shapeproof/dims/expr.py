@@ -116,7 +116,7 @@ class Group(Node):
     __hash__ = Node.__hash__
 
     def _written(self) -> str:
-        return f"({self.body})"
+        return str(self.body) if _is_one(str(self.body)) else f"({self.body})"
 
     def value(self, sizes: Mapping[str, int]) -> Number:
         """Evaluate the sum."""
@@ -396,6 +396,16 @@ def _absorbed(poly: Poly) -> Poly:
     if str(product[0][0]).startswith("ceil"):
         return poly
     return Poly(((((Floor(product[0][0].body + constant(offset)), 1),), 1),))
+
+
+def _is_one(text: str) -> bool:
+    """Whether a text is a single rounding, which needs no brackets as a factor."""
+    depth = 0
+    for place, sign in enumerate(text):
+        depth += (sign == "(") - (sign == ")")
+        if sign == ")" and not depth:
+            return text.startswith(("floor(", "ceil(")) and place == len(text) - 1
+    return False
 
 
 def _over(above: str, below: int) -> str:

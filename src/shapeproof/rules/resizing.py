@@ -20,7 +20,7 @@ from shapeproof.rules.registry import (
     show,
     unchanged,
 )
-from shapeproof.rules.window import each_axis
+from shapeproof.rules.window import TRANSPOSED, Transposed, each_axis
 
 _LAYOUT = {1: "N,C,L", 2: "N,C,H,W", 3: "N,C,D,H,W"}
 
@@ -41,16 +41,16 @@ def conv_transpose(
     for h, k, s, p, d, extra in zip(input.shape[-count:], weight.shape[2:], *given, strict=True):
         if extra and extra >= max(s, d):
             raise Violation("argument", "output_padding below stride or dilation", f"{extra}")
-        size = (h - 1) * s - 2 * p + d * (k - 1) + extra + 1
+        window = Transposed(h, k, s, p, d, extra)
+        size = window.size_out
         if decide("==", size, 0):
             raise Unsupported  # whether PyTorch refuses an empty output depends on the kernel that it chooses
         require(">=", size, 1, "kernel-too-large", "an output of at least 1", f"{size}")
         out.append(size)
-        lines.append(f"({h} - 1)*{s} - 2*{p} + {d}*({k} - 1) + {extra} + 1 = {size}")
+        lines.append(window.arithmetic)
     shape = (*input.shape[: -count - 1], weight.shape[1] * groups, *out)
     macs = product(input.shape) * product(weight.shape[1:])
-    formula = "(H - 1)s - 2p + d(k - 1) + output_padding + 1"
-    return Derived(shape, formula, "; ".join(dict.fromkeys(lines)), macs)
+    return Derived(shape, TRANSPOSED.text(), "; ".join(dict.fromkeys(lines)), macs)
 
 
 @rule("pixel_shuffle", page="torch.nn.PixelShuffle")

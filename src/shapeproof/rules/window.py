@@ -13,6 +13,8 @@ from shapeproof.dims import Dim, Formula, arithmetic, ceil_of, floor_of, names
 from shapeproof.dims.conditions import decide
 
 _H, _p, _k, _s, _d = names("H p k s d")
+(_extra,) = names("output_padding")
+TRANSPOSED = (_H - 1) * _s - 2 * _p + _d * (_k - 1) + _extra + 1
 PLAIN = floor_of((_H + 2 * _p - _k) / _s) + 1
 DILATED = floor_of((_H + 2 * _p - _d * (_k - 1) - 1) / _s) + 1
 PLAIN_CEIL = ceil_of((_H + 2 * _p - _k) / _s) + 1
@@ -89,6 +91,43 @@ class Window:
     def dropped(self) -> int:
         """How many elements at the end the floor drops (0 where that depends on a letter)."""
         return 0 if isinstance(self.size_in, Dim) else max(0, self.unreached)
+
+
+@dataclass(frozen=True)
+class Transposed:
+    """A window that is laid down for each element of an axis, as a transposed convolution does.
+
+    Attributes:
+        size_in: length of the axis before, at least 1.
+        kernel_size: number of elements that it covers.
+        stride: elements of the result from one to the next.
+        padding: elements taken off at each end of the result.
+        dilation: distance between the elements that it covers.
+        output_padding: elements added at the end of the result, fewer than stride or dilation.
+    """
+
+    size_in: int
+    kernel_size: int
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    output_padding: int = 0
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The formula's letters with their values."""
+        values = (self.size_in, self.padding, self.kernel_size, self.stride, self.dilation, self.output_padding)
+        return dict(zip(("H", "p", "k", "s", "d", "output_padding"), values, strict=True))
+
+    @property
+    def size_out(self) -> int:
+        """The length of the axis that comes out."""
+        return TRANSPOSED.value(self.sizes)
+
+    @property
+    def arithmetic(self) -> str:
+        """The formula with its values, as one writes it on paper."""
+        return arithmetic(TRANSPOSED, self.sizes)
 
 
 AXIS_WORDS = {1: ("element",), 2: ("row", "column"), 3: ("plane", "row", "column")}
