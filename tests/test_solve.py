@@ -96,7 +96,8 @@ def test_what_cannot_be_answered_says_why(layer, spec, says):
 
 def test_the_command_with_a_target(tmp_path):
     (tmp_path / "net.py").write_text(
-        "from torch import nn\nnet = nn.Sequential(nn.Conv2d(1, 6, 5), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(864, 2))\n"
+        "from torch import nn\n"
+        "net = nn.Sequential(nn.Conv2d(1, 6, 5), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(864, 2))\n"
     )
 
     def solve(*args):
