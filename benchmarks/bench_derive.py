@@ -57,6 +57,21 @@ def peers(model: torch.nn.Module) -> dict[str, Callable[[], object]]:
     return found
 
 
+def letter_rows(model: torch.nn.Module) -> dict[str, Callable[[], object]]:
+    """Letters: PyTorch's own export with dynamic dimensions, and a ResNet-50 where timm has one."""
+    free = {0: torch.export.Dim.AUTO, 2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}
+    x = torch.zeros(2, 1, 28, 28)
+    found: dict[str, Callable[[], object]] = {
+        "torch.export, dynamic N H W": lambda: torch.export.export(model, (x,), dynamic_shapes=(free,)),
+    }
+    if importlib.util.find_spec("timm"):
+        import timm
+
+        resnet = timm.create_model("resnet50").eval()
+        found["derive ResNet-50, N H W free, solved and checked"] = lambda: sp.derive(resnet, "N,3,H,W")
+    return found
+
+
 def main() -> None:
     """Measure and print."""
     model = FourStage().eval()
@@ -67,8 +82,9 @@ def main() -> None:
         "derive, N H W free, domain solved and checked": lambda: sp.derive(model, "N,1,H,W"),
         **peers(model),
     }
+    letters = letter_rows(model)
     print(f"four-stage network, torch {torch.__version__}, {torch.get_num_threads()} threads, median of {RUNS}")
-    for name, action in rows.items():
+    for name, action in {**rows, **letters}.items():
         seconds = median(action)
         print(f"{name:48} {seconds * 1e3:9.1f} ms {seconds / bare:8.1f}x")
 

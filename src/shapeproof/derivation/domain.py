@@ -45,6 +45,11 @@ class Part:
         sizes = {n: near[n] if near.get(n, 0) in s else s.smallest or 1 for n, s in self.box.items()}
         return sizes | {name: int(expr.value(sizes)) for name, expr in self.ties.items()}
 
+    @property
+    def bounded(self) -> tuple[str, ...]:
+        """The letters that may not be anything."""
+        return tuple(name for name, sizes in self.box.items() if sizes != FREE)
+
     def text(self, letters: Sequence[str], shared: frozenset[str] = frozenset()) -> str:
         """The part as conditions, those on letters that are free in every part last."""
         ties = [_tie_text(name, self.ties[name]) for name in letters if name in self.ties]

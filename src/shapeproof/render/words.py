@@ -100,8 +100,17 @@ def domain_text(derivation: Derivation) -> str:
     domain = derivation.domain
     if domain.exact:
         text = f"works exactly for {domain}"
-        return text if len(domain.boxes) == 1 else f"{text}; nearly square pictures are meant by the first"
-    return f"by the rules it works for {domain}; not every edge could be confirmed by running"
+        if len(domain.branches) > 1:
+            return f"{text}; the steps above are those of the first: for {_held(domain.branches[0])}"
+        oblong = len(domain.parts) > 1 and all(len(part.bounded) > 1 for part in domain.parts)
+        return f"{text}; nearly square pictures are meant by the first" if oblong else text
+    doubt = f": {domain.why}" if domain.why else ""
+    return f"by the rules it works for {domain}; not every edge could be confirmed by running{doubt}"
+
+
+def _held(branch: tuple[Any, ...]) -> str:
+    """What the model's own Python found of the sizes, in words."""
+    return ", ".join(map(str, branch)) or "all other sizes"
 
 
 def warning_lines(warning: ShapeWarning) -> list[str]:
