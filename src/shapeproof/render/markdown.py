@@ -13,7 +13,7 @@ from shapeproof.render.worked import Line, Worked, worked
 
 def render(derivation: Derivation, view: View | None = None) -> str:
     """A heading, the table, and the lines below it; sizes and formulas as code."""
-    whole = view is None
+    whole = view in (None, View())
     view = view or View()
     lines = [f"## {_plain(title(derivation))}", "", _cells(view.columns), _cells(["---"] * len(view.columns))]
     for row in rows(derivation, view):
