@@ -251,7 +251,7 @@ class Derivation:
         return self._text("text", width=width, view=view)
 
     def to_markdown(self, view: Any = None) -> str:
-        """A table in GitHub's Markdown, and without a view the steps worked out below it; ``view`` as for :meth:`to_text`."""
+        """A table in GitHub's Markdown, the steps worked out below it; ``view`` as for :meth:`to_text`."""
         return self._text("markdown", view=view)
 
     def to_latex(self) -> str:
