@@ -156,6 +156,7 @@ FAST = Recipe(
     drop_last=True,
     precision="auto",
     fast_kernels=True,
+    recalibrate=2000,
 )
 
 BEST = dataclasses.replace(
