@@ -16,6 +16,7 @@ import collections
 import fnmatch
 import json
 import logging
+import random
 import sys
 import time
 import warnings
@@ -26,6 +27,7 @@ import torch
 import zoo_transformers
 
 import shapeproof as sp
+from shapeproof.files import write_whole
 
 
 def timm_zoo() -> dict[str, Any]:
@@ -141,13 +143,30 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def chosen(names: list[str], asked: argparse.Namespace) -> list[str]:
+    """The names that the options leave, in the zoo's order; the same seed draws the same sample."""
+    names = [name for name in names if any(fnmatch.fnmatch(name, pattern) for pattern in asked.only.split(","))]
+    families = one_per_family(names)
+    if asked.families:
+        names = families
+    place, count = map(int, asked.shard.split("/"))
+    names = names[place::count]
+    if asked.sample:
+        rest = [name for name in names if name not in families]
+        drawn = set(random.Random(asked.seed).sample(rest, min(asked.sample, len(rest))))  # noqa: S311  # no secret
+        names = [name for name in names if name in drawn]
+    return names
+
+
 def main() -> None:
     """Run a zoo, print its table, and write each architecture's row where asked."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("zoo", choices=sorted(ZOOS))
     parser.add_argument("--shard", default="0/1", help="I/N: every Nth architecture from the Ith")
-    parser.add_argument("--only", default="*", help="names that match this pattern")
+    parser.add_argument("--only", default="*", help="names that match one of these patterns, with commas between")
     parser.add_argument("--families", action="store_true", help="one architecture of each family")
+    parser.add_argument("--sample", type=int, help="this many, drawn by --seed from those that --families leaves out")
+    parser.add_argument("--seed", type=int, default=0, help="what --sample draws by")
     parser.add_argument("--train", action="store_true", help="in training mode")
     parser.add_argument("--report", type=Path, help="write every row as JSON here")
     asked = parser.parse_args()
@@ -157,18 +176,14 @@ def main() -> None:
         zoo = ZOOS[asked.zoo]()
     except ImportError as error:
         sys.exit(f"{asked.zoo} is not installed here ({error}); install it into the environment that runs this script")
-    names = [name for name in zoo if fnmatch.fnmatch(name, asked.only)]
-    if asked.families:
-        names = one_per_family(names)
-    place, count = map(int, asked.shard.split("/"))
-    rows = {}
-    for name in names[place::count]:
+    rows: dict[str, dict[str, Any]] = {}
+    for name in chosen(list(zoo), asked):
         rows[name] = looked_at(zoo[name], asked.train)
         if rows[name]["verdict"] != "proved":
             print(f"{name}: {rows[name]['verdict']}", file=sys.stderr, flush=True)
+        if asked.report:
+            write_whole(asked.report, json.dumps(rows, indent=1))
     print(table(rows))
-    if asked.report:
-        asked.report.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

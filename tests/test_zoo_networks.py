@@ -186,6 +186,18 @@ class Whole(nn.Module):
         return self.inner(x, x, tgt_mask=mask, tgt_is_causal=True)
 
 
+class Padded(nn.Module):
+    """Sentences of different lengths in one batch; in eval the encoder asks whether the padding stands at the end."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), 2)
+
+    def forward(self, x):
+        padding = torch.arange(x.shape[1]) >= torch.tensor([[5], [3]])
+        return self.encoder(x, src_key_padding_mask=padding)
+
+
 NETWORKS = {
     "swin": (windows, (2, 8, 8, 6)), "llama": (rotary, (2, 4, 5, 8)), "t5": (t5_bias, (2, 6, 4)),
     "mamba": (scan, (2, 5, 4)),
@@ -194,6 +206,7 @@ NETWORKS = {
     "audio": (sound, (2, 64)), "masks": (masked, (3, 4)), "packed": (Packed(), (5, 3, 4)),
     "norms": (Scaled(), (2, 4, 7)),
     "squeeze": (Squeeze(), (2, 8, 5, 5)), "transformer": (Whole(), (2, 5, 16)),
+    "padded": (Padded(), (2, 5, 16)),
 }  # fmt: skip
 
 
@@ -205,3 +218,18 @@ def test_every_step_is_proved(name, training):
         net.train(training)
     found = sp.derive(net, torch.rand(shape))
     assert found.verdict == "proved", found.to_text()
+
+
+def test_an_encoder_asks_in_eval_whether_the_padding_stands_at_the_end():
+    found = sp.derive(Padded().eval(), torch.rand(2, 5, 16))
+    (asked,) = [step for step in found.steps if step.op == "nested_tensor_from_mask_left_aligned"]
+    assert (asked.verdict, asked.inputs, asked.output) == ("proved", ((2, 5, 16), (2, 5)), None)
+
+
+@pytest.mark.parametrize("mask", [(2, 4), (5, 2), (1, 5), (2, 5, 1), (5,)])
+def test_a_mask_of_padding_that_does_not_fit_is_refused_by_both(mask):
+    ask = torch._nested_tensor_from_mask_left_aligned
+    with pytest.raises(RuntimeError):
+        ask(torch.rand(2, 5, 16), torch.ones(mask, dtype=torch.bool))
+    found = sp.derive(lambda x, m: (ask(x, m), x)[1], torch.rand(2, 5, 16), torch.ones(mask, dtype=torch.bool))
+    assert found.diagnosis.code == "attention-mask", found.to_text()

@@ -151,5 +151,11 @@ def grouped_mm(mat_a: Operand, mat_b: Operand, *, offs: Any = None, bias: Any = 
 
 @rule("nested_tensor_from_mask_left_aligned", page="torch.nn.TransformerEncoder")
 def nested_from_mask_left_aligned(t: Operand, mask: Operand) -> Derived:
-    """Whether the padding stands at the end of each row: Python's True or False, no tensor."""
+    """Whether the padding stands at the end of each row of ``(N, L, D)``: Python's True or False, no tensor."""
+    require_rank(t, (3,), "rank", "N, L, D")
+    words = f"a mask of {show(t.shape[:2])}"
+    if len(mask.shape) != 2:
+        raise Violation("attention-mask", words, show(mask.shape))
+    for have, want in zip(mask.shape, t.shape, strict=False):
+        require("==", have, want, "attention-mask", words, show(mask.shape))
     return Derived(None, "no tensor", show(mask.shape))
