@@ -126,10 +126,12 @@ def patched(target, patch):
 
 def by_hand(model, fix):
     """An edit whose place is not plain enough for a patch."""
-    if fix.kind == "argument" and isinstance(
-        getattr(model.get_submodule(fix.module), fix.attribute, None), nn.Parameter
-    ):
-        setattr(model.get_submodule(fix.module), fix.attribute, nn.Parameter(torch.zeros(fix.new)))
+    held = getattr(model.get_submodule(fix.module), fix.attribute, None) if fix.kind == "argument" else None
+    if isinstance(held, torch.Tensor):
+        new = torch.zeros(fix.new)
+        setattr(
+            model.get_submodule(fix.module), fix.attribute, nn.Parameter(new) if isinstance(held, nn.Parameter) else new
+        )
     elif fix.kind == "insert" and fix.attribute == "flatten":
         old = model.get_submodule(fix.module)
         model.set_submodule(fix.module, nn.Sequential(nn.Flatten(), old))
