@@ -234,21 +234,10 @@ def resume(
                 f"{path} was trained on another content of {record['data']['name']}; find it with --data-root"
             )
         tensors, progress = checkpoint.load(path / STATE)
-        give_lazy_layers_sizes(made, Preparation.from_dict(record["preparation"]))
+        recipe, preparation = recipes.from_dict(record["recipe"]), Preparation.from_dict(record["preparation"])
+        give_lazy_layers_sizes(made, preparation)
         put_weights(made, checkpoint.part(tensors, "model"), path / STATE)
-        sitting = session.Session(
-            path,
-            made,
-            found,
-            recipes.from_dict(record["recipe"]),
-            asked,
-            Preparation.from_dict(record["preparation"]),
-            world,
-            screen,
-            callback,
-            [],
-            record,
-        )
+        sitting = session.Session(path, made, found, recipe, asked, preparation, world, screen, callback, [], record)
         trainer = sitting.start()
         trainer.restore(tensors, progress)
         if world.leads:
