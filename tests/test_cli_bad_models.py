@@ -132,3 +132,29 @@ def test_a_run_that_is_stopped_shows_its_last_steps(capsys):
     assert code == 130
     assert "stopped after 5 steps" in err
     assert err.count("fc  linear") == 5
+
+
+TRAINS_WHEN_IMPORTED = """import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(10, 2)
+
+    def forward(self, x):
+        return self.fc(x)
+
+
+Net()(torch.zeros(4, 12))
+"""
+
+
+def test_a_script_that_fails_when_it_is_imported_still_gives_its_class(capsys, tmp_path):
+    (tmp_path / "train.py").write_text(TRAINS_WHEN_IMPORTED)
+    status, out, err = run(capsys, "train.py:Net --input N,12")
+    assert status == 1
+    assert "train.py:14" in err
+    assert "Net was defined before that" in err
+    assert "in_features of fc (Linear) from 10 to 12" in " ".join(out.split())

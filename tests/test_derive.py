@@ -210,3 +210,10 @@ def test_json_holds_everything_as_plain_data():
     assert data["verdict"] == "proved"
     assert data["steps"][0]["output"] == ["N", 16, 28, 28]
     assert data["steps"][0]["verdict"] == "proved"
+
+
+def test_the_count_of_batches_that_a_layer_keeps_is_no_step():
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)).train()
+    d = sp.derive(model, "N,1,8,8")
+    assert [step.op for step in d.steps] == ["conv2d", "batch_norm"]
+    assert model[1].num_batches_tracked == 0

@@ -28,6 +28,7 @@ from shapeproof.dims.conditions import branch, collecting, note
 from shapeproof.dims.dim import watcher
 from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, find, settled, show, sizes_in
 
+_BATCHNORM = nn.modules.batchnorm.__file__
 _WITHOUT_SIZE = {UninitializedBuffer, UninitializedParameter}
 
 # operations whose arguments are kept in every run: without them what runs and is wrong could not be told
@@ -179,7 +180,10 @@ class Recorder(TorchFunctionMode):
         self.goes_on()
         if self._effort:
             self._effort.about_to_do(call)
-        self.trace.calls.append(call)
+        # the count of batches that PyTorch's own layer keeps is no operation of the model's
+        seen = not writes or sys._getframe(2).f_code.co_filename != _BATCHNORM
+        if seen:
+            self.trace.calls.append(call)
         if self._shadows:
             args, kwargs = moved(name, args, kwargs) or self._shadows.instead(name, args, kwargs, call.derived)
         self._kept.about_to_write(*_written(name, writes, args, kwargs))
@@ -190,7 +194,8 @@ class Recorder(TorchFunctionMode):
             if self._shadows and call.violation is None:
                 self._needs_values(name, call.source)
             raise
-        self._note_result(call, result, args, kwargs)
+        if seen:
+            self._note_result(call, result, args, kwargs)
         return result
 
     def goes_on(self) -> None:

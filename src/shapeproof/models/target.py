@@ -41,7 +41,7 @@ def load(target: str, settings: Mapping[str, Any] | None = None) -> Any:
     if not place or not name:
         known = ", ".join(f"{target}:{name}" for name in _classes(target)) or ", ".join(BUILT_IN)
         raise UsageError(f"no model is called {target!r}; give {known}, FILE.py:NAME or PACKAGE.MODULE:NAME")
-    found = _attribute(_module(place), name, place)
+    found = _attribute(_module(place, name), name, place)
     return _made(found, target, settings)
 
 
@@ -68,7 +68,7 @@ def settings_of(pairs: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def _module(place: str) -> ModuleType:
+def _module(place: str, name: str) -> ModuleType:
     path = Path(place)
     if place.endswith(".py"):
         if not path.is_file():
@@ -79,7 +79,14 @@ def _module(place: str) -> ModuleType:
         module = importlib.util.module_from_spec(spec)
         sys.path.insert(0, str(path.resolve().parent))
         sys.modules.setdefault(path.stem, module)
-        return _imported(lambda: spec.loader.exec_module(module), place) or module  # type: ignore[union-attr]
+        try:
+            _imported(lambda: spec.loader.exec_module(module), place)  # type: ignore[union-attr]
+        except UsageError as error:
+            if not hasattr(module, name):
+                raise
+            # a training script without `if __name__ == "__main__"` runs, and may fail, when it is imported
+            print(f"note: {error}\n{name} was defined before that, and is derived as it stands there", file=sys.stderr)
+        return module
     sys.path.insert(0, "")
     result = _imported(lambda: importlib.import_module(place), place)
     assert isinstance(result, ModuleType)
