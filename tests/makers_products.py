@@ -227,6 +227,20 @@ def as_complex(rng):
     return torch.view_as_complex, (x,)
 
 
+DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.complex64, torch.int8, torch.int32, torch.bool]
+
+
+def other_dtype(rng):
+    x = torch.zeros([rng.choice([0, 1, 2, 4, 6, 8]) for _ in range(rng.randint(0, 3))], dtype=rng.choice(DTYPES))
+    dtype = rng.choice(DTYPES)
+    return (lambda t: t.view(dtype)), (x.transpose(0, -1) if x.dim() and rng.random() < 0.2 else x,)
+
+
+def vander(rng):
+    powers, up = rng.choice([None, -1, 0, 1, 3]), rng.random() < 0.5
+    return (lambda t: torch.vander(t, powers, up)), (real(*sizes(rng, 1, 1 if rng.random() < 0.8 else 2)),)
+
+
 def complex_part(fn):
     def make(rng):
         x = real(*sizes(rng, 0, 3))
@@ -279,7 +293,8 @@ MAKERS = {
     "matrix_power": square(lambda t: torch.linalg.matrix_power(t, 3)),
     **{f"linalg_{n}": each(getattr(torch.linalg, n), 1, 4) for n in ("svdvals", "svd", "qr", "pinv", "matrix_rank")},
     "svd": each(torch.svd, 1, 4), "svd_reduced": each(lambda t: torch.linalg.svd(t, full_matrices=False), 1, 4),
-    "cov": each(torch.cov), "vander": each(torch.linalg.vander, 0, 2),
+    "cov": each(torch.cov), "vander": vander, "view_dtype": other_dtype,
+    "linalg_vander": each(torch.linalg.vander, 0, 2),
     "cholesky_solve": of(torch.cholesky_solve, lambda n, m, p, b: [n, p], lambda n, m, p, b: [n, n]),
     **{n: fourier(n) for n in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft")},
     **{n: fourier(n, False) for n in ("fftn", "ifftn", "rfftn", "irfftn", "fft2", "rfft2", "irfft2")},

@@ -190,8 +190,18 @@ def corrcoef(input: Operand) -> Derived:
     return cov(input)
 
 
+@rule("vander", page="torch.vander")
+def vander(x: Operand, N: int | None = None, increasing: bool = False) -> Derived:  # noqa: N803  # PyTorch's name
+    """``(n,)`` to ``(n, N)``: the powers, ``N - 1`` first or 0 first; ``N`` is n where none is given."""
+    if len(x.shape) != 1:
+        raise Violation("rank", "1 dimension", f"{len(x.shape)}: {show(x.shape)}")
+    powers = x.shape[0] if N is None else N
+    require(">=", powers, 0, "argument", "N of at least 0", f"{powers}")
+    return _found(x, (*x.shape, powers), "(n,) -> (n, N)")
+
+
 @rule("linalg_vander", page="torch.linalg.vander")
-def vander(x: Operand, N: int | None = None) -> Derived:  # noqa: N803  # PyTorch's name
+def linalg_vander(x: Operand, N: int | None = None) -> Derived:  # noqa: N803  # PyTorch's name
     """``(*, n)`` to ``(*, n, N)``: the powers from 0."""
     if not x.shape:
         raise Violation("rank", "at least 1 dimension", "0: ()")

@@ -132,8 +132,14 @@ class Rule:
         return self.function(*args, **named)
 
 
-_FIRST = {"self", "input", "A", "x", "a", "data", "input1", "tensor"}
-_NUMPY = {"axis": "dim", "keepdims": "keepdim"}  # NumPy's names, which PyTorch takes as well
+_FIRST = {"self", "input", "A", "x", "x1", "a", "data", "input1", "tensor"}
+_NUMPY = {
+    "axis": "dim",
+    "keepdims": "keepdim",
+    "axis0": "dim0",
+    "axis1": "dim1",
+    "x2": "other",
+}  # NumPy's names, which PyTorch takes as well
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from shapeproof.dims import Shape, exact_div, product
@@ -89,16 +90,40 @@ def _in_order(input: Operand) -> bool:
 
 
 @rule("view", page="torch.Tensor.view")
-def view(input: Operand, *shape: Any, **_: Any) -> Derived:
-    """The same elements under other sizes, without a copy; one size may be -1."""
-    if shape and not isinstance(shape[0], (int, tuple, list)):
-        return Derived(input.shape, "out = in", show(input.shape))
-    wanted = shape_args(shape)
+def view(input: Operand, *shape: Any, **named: Any) -> Derived:
+    """The same elements under other sizes, without a copy; one size may be -1. Or the same bytes as another dtype."""
+    given = shape or tuple(named.values())
+    if not isinstance(given[0], (int, tuple, list, Operand)):
+        return _as_dtype(input, str(given[0]).removeprefix("torch."))
+    wanted = shape_args(given)
     if counts(wanted):
         return _counted(input, wanted)
     out, line = inferred(input.shape, wanted)
     _check_strides(input, out)
     return Derived(out, "product of sizes stays", line)
+
+
+def _as_dtype(input: Operand, dtype: str) -> Derived:
+    """The last size grows or shrinks by the bytes of an element: ``size * from / to``."""
+    old, new = _bytes(input.dtype), _bytes(dtype)
+    if old == new:
+        return Derived(input.shape, "out = in", show(input.shape))
+    if not input.shape:
+        raise Violation("rank", "at least 1 dimension", "0: ()")
+    if input.stride and input.stride[-1] != 1:
+        raise Violation("view-stride", "elements of the last dim side by side", f"strides {show(input.stride)}")
+    *lead, last = input.shape
+    size = exact_div(last * old, new) if decide("mod", last * old, new) else None
+    if size is None:
+        raise Violation("view-size", f"{last} * {old} bytes, a multiple of {new}", f"{last * old}")
+    if new > old and any(step % (new // old) for step in (input.stride or ())[:-1]):
+        raise Violation("view-stride", f"strides that {new // old} divides", f"strides {show(input.stride or ())}")
+    return Derived((*lead, size), "last * bytes from / bytes to", f"{last} * {old} / {new} = {size}")
+
+
+def _bytes(dtype: str) -> int:
+    bits = re.search(r"\d+", dtype)
+    return max(1, int(bits.group()) // 8) if bits else 1
 
 
 @rule("reshape", page="torch.reshape")
