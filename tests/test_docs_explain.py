@@ -15,8 +15,10 @@ from shapeproof.doubts import batch, sizes, unused
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = sorted(
-    path.stem for path in (DOCS / "codes").glob("*.md") if "A warning: the model runs." in path.read_text()
-)  # fmt: skip
+    path.stem
+    for path in (DOCS / "codes").glob("*.md")
+    if path.stem != "README" and "A warning: the model runs." in path.read_text()
+)
 
 
 def blocks(page, kind):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from browser import HOW, chromium, visit  # noqa: F401
+from browser import HOW
 from strokes import strokes
 from test_serve import started
 
@@ -29,7 +29,7 @@ def address():
 
 
 @pytest.fixture
-def page(visit, address):  # noqa: F811
+def page(visit, address):
     def opened(part="", **settings):
         found = visit(f"{address}/{part}", home=address, **settings)
         found.set_default_timeout(30_000)
@@ -46,7 +46,7 @@ def digits():
 
     data = load("mnist" if os.environ.get("SHAPEPROOF_DATA") else "digits")
     labels = data.test_labels.numpy()
-    return {d: [data.test_images[int(i), 0].numpy() for i in np.flatnonzero(labels == d)[:3]] for d in range(10)}
+    return {d: [data.test_images[int(i), 0].numpy() for i in np.flatnonzero(labels == d)[:6]] for d in range(10)}
 
 
 def size(*numbers):
@@ -79,7 +79,7 @@ def test_each_digit_is_recognised_as_it_is_drawn(page, digits):
                 settled(found, str(digit))
                 break
             except sync_api.TimeoutError:
-                # the middle line of one picture may lose what told it apart; not of all three
+                # the middle line of one picture may lose what told it apart; not of all six
                 assert place < len(pictures) - 1, digit
     assert found.locator("canvas.maps").count() == 4
     assert "28 + 2\N{MIDDLE DOT}2 - 5" in found.locator("#stages").inner_text()
