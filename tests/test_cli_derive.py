@@ -82,3 +82,17 @@ def test_output_goes_to_a_file_whole(tmp_path):
     assert done.returncode == 0
     assert target.read_text().startswith("## TwoStage on N,1,28,28")
     assert [p.name for p in tmp_path.iterdir()] == ["derivation.md"]
+
+
+def test_a_function_on_tensors_is_a_target(tmp_path):
+    (tmp_path / "ways.py").write_text(
+        "import torch\n\ndef attend(q, k, scale=1.0):\n    return torch.softmax(scale * q @ k.mT, -1) @ k\n\n"
+        "def make(width: int):\n    return torch.nn.Linear(width, 2)\n"
+    )
+    specs = ("--input", "2,5,8", "--input", "2,7,8", "--format", "json")
+    done = shapeproof("derive", "ways.py:attend", *specs, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["output"] == [2, 5, 8]
+    factory = shapeproof("derive", "ways.py:make", "--input", "3,4", cwd=tmp_path)
+    assert factory.returncode == 2
+    assert "give --set width=" in factory.stderr

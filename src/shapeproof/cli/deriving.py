@@ -32,7 +32,7 @@ def derive_target(target: str, inputs: Sequence[str], settings: tuple[str, ...],
 
     for text in inputs:
         parse(text)
-    model = load(target, settings_of(settings))
+    model = load(target, settings_of(settings), inputs=len(inputs))
     if isinstance(model, nn.Module):
         model.train(train)
     _check_number(model, target, len(inputs))

@@ -15,23 +15,24 @@ FAR = 64  # how far the edge of a condition on several letters is sought
 Sizes = dict[str, int]
 
 
-def edges(domain: Domain, tried: Mapping[str, int]) -> tuple[list[Sizes], list[Sizes]]:
+def edges(domain: Domain, tried: Mapping[str, int], *, few: bool = False) -> tuple[list[Sizes], list[Sizes]]:
     """Sizes just inside and just outside of every edge of the first parts.
 
     Args:
         domain: the solution.
         tried: sizes with which the model ran; letters without a bound are tried there and a little beyond.
+        few: whether runs are dear, so that sizes that are no edge are tried for all letters at once only.
     """
     inside: list[Sizes] = []
     outside: list[Sizes] = []
     for part in domain.parts[:MOST_PARTS]:
-        points = list(_around(part, tried))
+        points = list(_around(part, tried, few))
         inside += [p for p in points if domain.contains(**p)]
         outside += [p for p in points if not domain.contains(**p)]
     return _unique(inside), _unique(outside)
 
 
-def _around(part: Part, tried: Mapping[str, int]) -> Iterator[Sizes]:
+def _around(part: Part, tried: Mapping[str, int], few: bool) -> Iterator[Sizes]:
     """The corners of a part, and from its smallest one step across each edge."""
     low = part.point()
     yield low
@@ -45,7 +46,7 @@ def _around(part: Part, tried: Mapping[str, int]) -> Iterator[Sizes]:
                 yield _moved(part, {**low, name: end}, name)
     yield from _across(part, low)
     usual = part.point(tried)
-    for name, size in usual.items():
+    for name, size in () if few else usual.items():
         # where a letter is lost on its way, the edges may lie elsewhere than the conditions say
         for other in (1, size + 1, size + 2, 2 * size):
             yield _moved(part, {**usual, name: other}, name)

@@ -21,6 +21,7 @@ DeriveAt = Callable[[dict[str, int]], Derivation]
 
 LIGHT_MACS = 10**9
 LIGHT_BYTES = 2**28
+MANY_STEPS = 1500  # a run of so many takes a second or so
 MOST_BRANCHES = 3  # the model's own branches that a domain tells apart; more are put together
 
 
@@ -100,7 +101,7 @@ def solved(letters: Sequence[str], ways: Sequence[Way]) -> Domain:
 
 def _borne_out(derivation: Derivation, way: Way, domain: Domain, run_at: RunAt) -> tuple[Step | None, str]:
     """The first step that lost a letter, and what a run near an edge contradicts."""
-    inside, outside = edges(domain, way.sizes)
+    inside, outside = edges(domain, way.sizes, few=len(derivation.steps) > MANY_STEPS)
     lost: Step | None = None
     unlike = ""
     for sizes in inside:

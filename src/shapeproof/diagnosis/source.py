@@ -191,8 +191,11 @@ def node_at(spot: Spot | None, sources: Sources) -> ast.expr | ast.AugAssign | N
 def statement_of(node: ast.AST, tree: ast.AST) -> ast.stmt | None:
     """The innermost statement that holds a node."""
     found: ast.stmt | None = None
+    line = getattr(node, "lineno", None)
     for outer in ast.walk(tree):
-        if isinstance(outer, ast.stmt) and any(inner is node for inner in ast.walk(outer)):
+        if not isinstance(outer, ast.stmt) or (line and not outer.lineno <= line <= (outer.end_lineno or line)):
+            continue
+        if any(inner is node for inner in ast.walk(outer)):
             found = outer  # walked from the outside in
     return found
 

@@ -22,12 +22,14 @@ from shapeproof.models.trouble import told_in_users_lines
 BUILT_IN: dict[str, Callable[[], nn.Module]] = {"two-stage": TwoStage, "four-stage": FourStage}
 
 
-def load(target: str, settings: Mapping[str, Any] | None = None) -> Any:
+def load(target: str, settings: Mapping[str, Any] | None = None, *, inputs: int = 0) -> Any:
     """Make the model that a target names.
 
     Args:
         target: a built-in name, or ``FILE.py:NAME`` or ``PACKAGE.MODULE:NAME`` of a class, a factory or an instance.
         settings: constructor arguments.
+        inputs: how many inputs there are: a function that needs as many arguments, and cannot be called without
+            them, is the model itself.
 
     Raises:
         UsageError: if there is no such target, it does not import, or its constructor needs other arguments.
@@ -42,7 +44,7 @@ def load(target: str, settings: Mapping[str, Any] | None = None) -> Any:
         known = ", ".join(f"{target}:{name}" for name in _classes(target)) or ", ".join(BUILT_IN)
         raise UsageError(f"no model is called {target!r}; give {known}, FILE.py:NAME or PACKAGE.MODULE:NAME")
     found = _attribute(_module(place, name), name, place)
-    return _made(found, target, settings)
+    return _made(found, target, settings, inputs)
 
 
 def _classes(target: str) -> list[str]:
@@ -106,7 +108,7 @@ def _attribute(module: ModuleType, name: str, place: str) -> Any:
     return getattr(module, name)
 
 
-def _made(found: Any, target: str, settings: dict[str, Any]) -> Any:
+def _made(found: Any, target: str, settings: dict[str, Any], inputs: int) -> Any:
     if isinstance(found, nn.Module):
         if settings:
             raise UsageError(f"{target} is a model already made; --set applies to a class or a factory")
@@ -114,6 +116,8 @@ def _made(found: Any, target: str, settings: dict[str, Any]) -> Any:
     if not callable(found):
         raise UsageError(f"{target} is a {type(found).__name__}; a model is an nn.Module or a function that makes one")
     missing, unknown = _arguments(found, settings)
+    if missing and len(missing) == inputs and not settings and not isinstance(found, type) and _on_tensors(found):
+        return found  # a function on tensors is a model itself
     if missing:
         hint = " ".join(f"--set {name}=..." for name in missing)
         raise UsageError(f"{target} needs {', '.join(missing)}; give {hint}")
@@ -150,6 +154,12 @@ def _checked(made: Any, found: Any, target: str) -> Any:
     if isinstance(made, nn.Module) or (not isinstance(found, type) and callable(made)):
         return made
     raise UsageError(f"{target} gives a {type(made).__name__}; a model is an nn.Module or a function that makes one")
+
+
+def _on_tensors(found: Any) -> bool:
+    """Whether no argument is said to be a plain value, such as a factory takes."""
+    said = [p.annotation for p in inspect.signature(found).parameters.values() if p.default is p.empty]
+    return not any(getattr(a, "__name__", a) in ("bool", "float", "int", "str") for a in said)
 
 
 def _arguments(found: Any, settings: dict[str, Any]) -> tuple[list[str], list[str]]:
