@@ -27,7 +27,8 @@ from shapeproof.diagnosis import (
 )
 from shapeproof.diagnosis.case import Case, tried
 from shapeproof.diagnosis.edits import Edit, Setup
-from shapeproof.diagnosis.telling import line, made_by, operands, written_at
+from shapeproof.diagnosis.reaching import held
+from shapeproof.diagnosis.telling import line, made_by, operands, placed, written_at
 
 FINDERS = (constructing, reshaping, linear, convolution, normalisation, meeting, recurrent, attention, losses, python)
 TERMS = (constructing, recurrent, attention, losses, python)
@@ -72,6 +73,7 @@ def diagnose(setup: Setup, derivation: Derivation) -> Diagnosis:
     """
     found = derivation.diagnosis
     assert found is not None
+    setup = replace(setup, model=held(setup.model))
     with same_randomness(), warnings.catch_warnings():  # fresh weights are drawn, and unlikely edits tried
         warnings.simplefilter("ignore")
         case, _ = tried(setup)
@@ -82,6 +84,7 @@ def diagnose(setup: Setup, derivation: Derivation) -> Diagnosis:
     offered = proved or _different([plan for plan in plans if plan.edits[0].attribute != "size"])
     code, expected, got = _terms(case, found)
     code = next((plan.edits[0].code for plan in offered[:1] if plan.edits[0].code), code)
+    found = placed(found, case)
     where = found.message.split(": expected ")[0]
     made = made_by(derivation)
     return replace(

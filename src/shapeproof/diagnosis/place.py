@@ -11,6 +11,8 @@ from typing import Any
 
 from torch import nn
 
+from shapeproof.capture.source import is_ours
+from shapeproof.diagnosis.loose import Place, containers, put_in
 from shapeproof.diagnosis.reading import (
     UNKNOWN,
     added,
@@ -84,6 +86,9 @@ def made(model: Any, path: str, sources: Sources) -> Made | None:
         return None
     module = model.get_submodule(path)
     parts = path.split(".") if path else []
+    outside = _from_outside(put_in(model, path, sources), model, path, sources) if path else None
+    if outside is not None:
+        return outside
     for cut in range(len(parts), 0, -1):  # a layer of a Sequential is made where the Sequential is
         owner_path = ".".join(parts[: cut - 1])
         owner = model.get_submodule(owner_path)
@@ -93,6 +98,19 @@ def made(model: Any, path: str, sources: Sources) -> Made | None:
                 found = here.descend(value, parts[cut:], module)
                 if found:
                     return found
+    return _from_outside(containers(model, path, sources), model, path, sources)
+
+
+def _from_outside(places: Iterator[Place], model: Any, path: str, sources: Sources) -> Made | None:
+    """The constructor call of a module in what stands outside of the classes of its owners."""
+    module, parts = model.get_submodule(path), path.split(".") if path else []
+    kind = torch_class(module)
+    for place in places:
+        tree = place.function or place.value
+        here = _Reader(place.file, place.function, None, place.known, tree, sources)
+        found = here.descend(place.value, parts[place.depth :], module)
+        if found and kind and agrees(found.call, module, kind, found.known):
+            return found
     return None
 
 
@@ -101,7 +119,7 @@ class _Reader:
     """Finds the constructor call of a module within what is assigned to an attribute."""
 
     file: str
-    function: ast.FunctionDef
+    function: ast.FunctionDef | None
     owner: str | None
     known: dict[str, Any]
     tree: ast.AST
@@ -114,11 +132,15 @@ class _Reader:
             return self._at(value)
         if rest and called_name(value) in _CONTAINERS:
             inner = _element(value, rest[0])
-            return self.descend(inner, rest[1:], module) if inner is not None else self._only(value, module)
+            return self.descend(inner, rest[1:], module) if inner is not None else self._nearest(value, module)
         helper = self._helper(value)
         if helper is not None:
             return helper._returned(rest, module)
-        return self._only(value, module) or self._only(self.function, module)
+        return self._nearest(value, module)
+
+    def _nearest(self, value: ast.AST, module: Any) -> Made | None:
+        """The one call that can have made the module, in an expression or else in the function around it."""
+        return self._only(value, module) or self._only(self.function or value, module)
 
     def _at(self, call: Any) -> Made:
         return Made(self.file, call, self.function, self.owner, self.outer, self.known)
@@ -141,12 +163,12 @@ class _Reader:
         return _Reader(self.file, found[0], None, self.known, found[0], self.sources, self._at(value))
 
     def _returned(self, rest: list[str], module: Any) -> Made | None:
-        for node in ast.walk(self.function):
+        for node in ast.walk(self.tree):
             if isinstance(node, ast.Return) and node.value is not None:
                 found = self.descend(node.value, rest, module)
                 if found:
                     return found
-        return self._only(self.function, module)
+        return self._only(self.tree, module)
 
 
 def _kinds(module: Any) -> set[str]:
@@ -182,7 +204,7 @@ def classes(owner: Any, sources: Sources) -> Iterator[tuple[str, ast.AST, dict[s
             continue
         init = kind.__dict__.get("__init__")
         file = getattr(getattr(inspect.unwrap(init), "__code__", None), "co_filename", None) if init else None
-        if init is None or file is None:
+        if init is None or file is None or is_ours(file):
             continue
         tree = parsed(sources.text(file))
         first = inspect.unwrap(init).__code__.co_firstlineno

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
 
-from shapeproof.derivation.model import Derivation, Named, Step
+from shapeproof.derivation.model import Derivation, Diagnosis, Named, Step
 from shapeproof.diagnosis.case import KEEPS_PLACES, Case, sizes
-from shapeproof.diagnosis.place import number
+from shapeproof.diagnosis.place import Made, made, number
+from shapeproof.diagnosis.reaching import Reaching
 from shapeproof.diagnosis.rebuild import BATCH_NORMS, CONVS, TRANSPOSED
 from shapeproof.diagnosis.source import resolved, written
 
@@ -71,10 +73,33 @@ def _lettered(shape: tuple[int, ...], steps: tuple[Step, ...]) -> tuple[int, ...
 
 
 def line(case: Case) -> str:
-    """The user's line that failed."""
-    lines = case.text.splitlines()
-    number = case.node.lineno if case.node is not None else 0
+    """The user's line that failed; of a layer that no line of the user's calls, the line that makes it."""
+    if case.node is not None:
+        return _line_of(case.text, case.node.lineno)
+    here = _made(case)
+    return _line_of(case.setup.sources.text(here.file), here.call.lineno) if here and case.user is None else ""
+
+
+def _line_of(text: str, number: int) -> str:
+    lines = text.splitlines()
     return lines[number - 1].rstrip() if 0 < number <= len(lines) else ""
+
+
+def _made(case: Case) -> Made | None:
+    return made(case.setup.model, case.path, case.setup.sources) if case.path else None
+
+
+def placed(found: Diagnosis, case: Case) -> Diagnosis:
+    """The diagnosis with the layer's name, where a function reaches it, and a line, where none of the user's ran."""
+    step, message = found.step, found.message
+    if isinstance(case.setup.model, Reaching) and case.path and message.startswith("the model"):
+        message = case.path + message.removeprefix("the model")
+        step = replace(step, module=case.path)
+    here = _made(case) if not step.source else None
+    if here is not None:
+        head, sep, rest = message.partition(": expected ")
+        message, step = f"{head}, made at {here.line}{sep}{rest}", replace(step, source=here.line)
+    return replace(found, step=step, message=message)
 
 
 def made_by(derivation: Derivation) -> str:
