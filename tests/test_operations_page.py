@@ -18,6 +18,7 @@ ELSEWHERE = {
     "transformer_encoder_layer": "tests/test_macs.py, on the fast path", "native_multi_head_attention": "the same",
     "grouped_mm": "tests/test_zoo_networks.py", "pad_packed_sequence": "tests/test_zoo_networks.py",
     "nested_from_mask_left_aligned": "tests/test_zoo_networks.py", "weight_norm": "tests/test_zoo_networks.py",
+    "rmatmul": "tests/test_rules_by_keyword.py",
 }  # fmt: skip
 # Short relatives of rules that have a maker; tests/test_rules_by_hand_more.py works each out.
 ALIKE = set(

@@ -141,3 +141,15 @@ def test_the_same_bytes_as_another_dtype():
     assert [step.derived for step in found.steps] == [(2, 2), (2, 16), (2, 4)]
     refused = sp.derive(lambda x: x.view(torch.float64), (2, 5))
     assert refused.diagnosis.code == "view-size", refused.to_text()
+
+
+def test_an_array_may_stand_left_of_the_at_sign():
+    found = sp.derive(lambda x: x.__rmatmul__(torch.rand(5, 3)), (3, 4))
+    assert (found.verdict, found.steps[-1].derived, found.cost.macs) == ("proved", (5, 4), 60), found.to_text()
+
+
+def test_numbers_drawn_in_place():
+    draw = lambda x: (x.normal_(0, 1), x.normal_(mean=0.0, std=0.02), torch.empty(5).normal_(std=2.0))  # noqa: E731
+    found = sp.derive(draw, (3, 4))
+    assert [step.derived for step in found.steps if step.op.startswith("normal")] == [(3, 4), (3, 4), (5,)]
+    assert found.verdict == "proved", found.to_text()

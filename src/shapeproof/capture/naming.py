@@ -10,7 +10,7 @@ from typing import Any
 _PUBLIC = {
     "radd": "add", "rsub": "sub", "rmul": "mul", "rdiv": "div", "rtruediv": "div", "truediv": "div", "idiv": "div",
     "rfloordiv": "floor_divide", "floordiv": "floor_divide", "ifloordiv": "floor_divide", "rpow": "pow", "ipow": "pow",
-    "iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div", "rmatmul": "matmul", "imatmul": "matmul",
+    "iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div", "imatmul": "matmul",
     "mod": "remainder", "rmod": "remainder", "imod": "remainder", "and": "bitwise_and", "or": "bitwise_or",
     "xor": "bitwise_xor", "iand": "bitwise_and", "ior": "bitwise_or", "ixor": "bitwise_xor",
     "invert": "bitwise_not", "T": "t", "mT": "mT", "H": "adjoint",

@@ -120,11 +120,12 @@ def triangle_indices(row: int, col: int, offset: int = 0, **_: Any) -> Derived:
 
 
 @rule("normal", page="torch.normal")
-def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, **_: Any) -> Derived:
-    """Random numbers: of the sizes asked for, or of the shapes of mean and spread, broadcast."""
-    if size is not None:
-        return _made(size)
-    return elementwise(mean, std)
+def normal(input: Any = 0.0, *more: Any, **named: Any) -> Derived:
+    """Random numbers: of the sizes asked for, or of mean and spread, broadcast; in place, those of the tensor."""
+    size = named.get("size", more[1] if len(more) > 1 else None)
+    if isinstance(size, (tuple, list)):
+        return _made(tuple(size))
+    return elementwise(input, *more, *named.values())
 
 
 @rule("empty_strided", page="torch.empty_strided")

@@ -37,6 +37,12 @@ def bmm(input: Operand, mat2: Operand) -> Derived:
     return matmul(input, mat2)
 
 
+@rule("rmatmul", page="torch.matmul")
+def rmatmul(input: Operand, other: Operand) -> Derived:
+    """``other @ input``, where what stands left of the ``@`` is no tensor of PyTorch's."""
+    return matmul(other, input)
+
+
 @rule("mv", page="torch.mv")
 def mv(input: Operand, vec: Operand) -> Derived:
     """``(n, m) @ (m)`` to ``(n)``."""

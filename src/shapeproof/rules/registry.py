@@ -123,16 +123,16 @@ class Rule:
         """
         named = {key: value for key, value in kwargs.items() if key != "out"}
         known = _parameters(self.function)
-        for alias in _FIRST & named.keys() if not args else ():
-            if alias not in known:  # the first argument goes by several names, and by one here
-                named[known[0]] = named.pop(alias)
+        alias = None if args or known[0] in named else next((name for name in _FIRST if name in named), None)
+        if alias and alias not in known:  # the first argument goes by several names, and by one here
+            named[known[0]] = named.pop(alias)
         for alias in _NUMPY.keys() & named.keys():
             if alias not in known:
                 named[_NUMPY[alias]] = named.pop(alias)
         return self.function(*args, **named)
 
 
-_FIRST = {"self", "input", "A", "x", "x1", "a", "data", "input1", "tensor"}
+_FIRST = ("self", "input", "tensor", "data", "input1", "A", "x", "x1", "a")  # the surest first
 _NUMPY = {
     "axis": "dim",
     "keepdims": "keepdim",

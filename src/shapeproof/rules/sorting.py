@@ -9,6 +9,7 @@ from shapeproof.rules.registry import (
     COUNTED,
     Derived,
     Operand,
+    Unsupported,
     Violation,
     axis,
     becomes,
@@ -93,6 +94,17 @@ def trapezoid(input: Operand, x: Any = None, dx: Any = None, dim: int = -1, **_:
     """The area under a curve along a dim, which goes."""
     place = axis(dim, len(input.shape))
     return becomes(input, (*input.shape[:place], *input.shape[place + 1 :]), "drop dim")
+
+
+@rule("cumulative_trapezoid", page="torch.cumulative_trapezoid")
+def cumulative_trapezoid(input: Operand, x: Any = None, dx: Any = None, dim: int = -1) -> Derived:
+    """The area under a curve so far, along a dim: one fewer than the points."""
+    if not input.shape or isinstance(x, Operand):
+        raise Unsupported
+    place = axis(dim, len(input.shape))
+    size = input.shape[place]
+    left = size - 1 if decide(">=", size, 1) else 0
+    return becomes(input, (*input.shape[:place], left, *input.shape[place + 1 :]), "size - 1 along dim")
 
 
 @rule("searchsorted", page="torch.searchsorted")
