@@ -30,7 +30,7 @@ def find(case: Case) -> Iterator[Edit]:
     if argument is None:
         return
     for new in divisors_near(parts, wide)[:2]:
-        words = f"choose {attribute} so that it divides {wide}"
+        words = f"choose {attribute} so that it divides {wide if code != 'groups' else 'both channels'}"
         yield expression(case, case.spot, argument, str(new), words, "argument", new, 0.1, code, attribute)
 
 
@@ -40,6 +40,10 @@ def terms(case: Case) -> tuple[str, str, str] | None:
     if found is None:
         return None
     attribute, parts, wide, code = found
+    if code == "groups":
+        held = case.frames[-1][0].f_locals
+        said = f"in_channels = {held['in_channels']} and out_channels = {held['out_channels']}"
+        return code, f"groups that divide both {said}", f"groups = {parts}"
     return code, f"{attribute} that divides {wide}", f"{attribute} = {parts}"
 
 

@@ -22,6 +22,9 @@ def find(case: Case) -> Iterator[Edit]:
     if op.startswith(POOLS) or (op.startswith("conv") and case.code == "kernel-too-large"):
         yield from _too_large(case)
         return
+    if op == "pixel_shuffle" and case.entering and case.code == "groups":
+        yield from _shuffled(case)
+        return
     if not isinstance(layer, (*CONVS, *TRANSPOSED)) or not op.startswith("conv") or not case.fed:
         return
     axes, entering = len(layer.kernel_size), case.entering
@@ -165,6 +168,16 @@ def _another_layer(case: Case, name: str, old: str) -> Iterator[Edit]:
     new = written(callee, case.text)[: -len(old)] + name
     words = f"call {name}, which is never called, since {old} has run already"
     yield expression(case, case.spot, callee, new, words, "call", new, 0.0, "applied-twice", "layer")
+
+
+def _shuffled(case: Case) -> Iterator[Edit]:
+    """A width before a pixel shuffle that gives each channel as many as it puts side by side, rather more than less."""
+    args, kwargs = case.call.given or ((), {})
+    factor = args[1] if len(args) > 1 else kwargs.get("upscale_factor", 1)
+    parts, came = factor * factor, case.entering[-3]
+    for cost, new in ((0.3, -(-came // parts) * parts), (0.5, came // parts * parts)):
+        if new:
+            yield from upstream_width(case, new, cost)
 
 
 def _too_large(case: Case) -> Iterator[Edit]:

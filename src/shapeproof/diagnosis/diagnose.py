@@ -31,9 +31,11 @@ from shapeproof.diagnosis.reaching import held
 from shapeproof.diagnosis.telling import line, made_by, operands, placed, written_at
 
 FINDERS = (constructing, reshaping, linear, convolution, normalisation, meeting, recurrent, attention, losses, python)
-TERMS = (constructing, recurrent, attention, losses, python)
+TERMS = (constructing, normalisation, recurrent, attention, losses, python)
 MOST_TRIED = 90  # runs for one failure: the search over input sizes is the longest
 LONGEST = 20.0  # seconds after which no further edit is tried
+MOST_WORK = 2.0  # seconds of one core, likewise, once the likeliest edits were tried
+LIKELIEST = 12
 MOST_OFFERED = 3
 DEEPEST = 3  # edits that may be needed together
 FOLLOWED = (30, 4, 2)  # how many candidates are tried at each depth, sizes of the input apart
@@ -54,11 +56,13 @@ class _Budget:
 
     def __init__(self) -> None:
         self._left, self._end = MOST_TRIED, time.monotonic() + LONGEST
+        self._worked = time.thread_time() + MOST_WORK
 
     def take(self) -> bool:
         """Whether another run may be made."""
         self._left -= 1
-        return self._left >= 0 and time.monotonic() < self._end
+        early = MOST_TRIED - self._left <= LIKELIEST
+        return self._left >= 0 and time.monotonic() < self._end and (early or time.thread_time() < self._worked)
 
 
 def diagnose(setup: Setup, derivation: Derivation) -> Diagnosis:
@@ -86,7 +90,7 @@ def diagnose(setup: Setup, derivation: Derivation) -> Diagnosis:
     code = next((plan.edits[0].code for plan in offered[:1] if plan.edits[0].code), code)
     found = placed(found, case)
     where = found.message.split(": expected ")[0]
-    made = made_by(derivation)
+    made = made_by(derivation, code)
     return replace(
         found, code=code, expected=expected, got=got,
         message=f"{where}: expected {expected}, got {got}{f'; {made}' if made else ''}",

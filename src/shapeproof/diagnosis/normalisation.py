@@ -40,6 +40,16 @@ def find(case: Case) -> Iterator[Edit]:
         yield from _other_rank(case, layer, entering)
 
 
+def terms(case: Case) -> tuple[str, str, str] | None:
+    """Code, how many dimensions a BatchNorm wants, and what came; where its own check refused that."""
+    kind = type(case.owner).__name__
+    ranks = [str(rank) for rank, name in FOR_RANK.items() if name == kind]
+    if not ranks or case.call.op in ("batch_norm", "instance_norm"):
+        return None
+    entering = _entering(case)
+    return "rank", f"a tensor of {' or '.join(ranks)} dimensions", f"{len(entering)}: {entering}"
+
+
 def _entering(case: Case) -> tuple[int, ...]:
     given = case.layer_local("input")
     return tuple(given.shape) if isinstance(given, torch.Tensor) else case.entering

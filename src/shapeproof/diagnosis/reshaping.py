@@ -27,6 +27,8 @@ def find(case: Case) -> Iterator[Edit]:
     yield from thrown_away(case)
     yield from lost_batch(case, ops=frozenset(["squeeze"]))
     op = case.call.op
+    if op in ("view", "reshape"):
+        yield from lost_batch(case)
     if op in ("view", "reshape") and case.code == "view-stride":
         yield from _reshape_instead(case)
     elif op in ("view", "reshape", "unflatten") and case.entering:

@@ -27,6 +27,9 @@ FIXED_BY: tuple[tuple[Any, str], ...] = (
     (nn.MultiheadAttention, "embed_dim"),
 )
 
+CONVOLVES = frozenset(f"conv{turned}{axes}d" for turned in ("", "_transpose") for axes in (1, 2, 3))
+OF_CHANNELS = frozenset(["in-channels", "num-features", "groups"])
+
 
 def operands(case: Case, steps: tuple[Step, ...]) -> tuple[Named, ...]:
     """The tensors of the failed line under their names, with letters where the derivation has them."""
@@ -102,7 +105,7 @@ def placed(found: Diagnosis, case: Case) -> Diagnosis:
     return replace(found, step=step, message=message)
 
 
-def made_by(derivation: Derivation) -> str:
+def made_by(derivation: Derivation, code: str) -> str:
     """Which step made the number that does not fit."""
     failed = derivation.steps[-1]
     if not failed.parents:
@@ -113,7 +116,17 @@ def made_by(derivation: Derivation) -> str:
     if not maker.arithmetic:
         return ""
     place = f" at {maker.source}" if maker.source else ""
-    return f"it was made by {maker.op}{place}: {maker.arithmetic}"
+    return f"it was made by {maker.op}{place}: {_width(maker, code) or maker.arithmetic}"
+
+
+def _width(maker: Step, code: str) -> str:
+    """The width that a layer gives its result, where that is what does not fit."""
+    output: Any = maker.output
+    if maker.op == "linear" and output:
+        return f"out_features = {output[-1]}"
+    if maker.op in CONVOLVES and code in OF_CHANNELS and output:
+        return f"out_channels = {output[-1 - int(maker.op[-2])]}"
+    return ""
 
 
 def written_at(case: Case) -> str:
