@@ -43,10 +43,10 @@ _found = {}
 
 
 def derivation(file, name, given):
-    if name not in _found:
+    if (file, name) not in _found:
         kind = getattr(importlib.import_module(f"failing.{file}"), name)
-        _found[name] = sp.derive(mode(kind(), name), *spec_list(given))
-    return _found[name]
+        _found[file, name] = sp.derive(mode(kind(), name), *spec_list(given))
+    return _found[file, name]
 
 
 def failing_line(kind):
@@ -85,7 +85,7 @@ def test_the_first_edit_is_right_on_nearly_all():
     for file, name, given, _code, accepted in ALL:
         fixes = derivation(file, name, given).diagnosis.fixes
         if not fixes or not fixes[0].proved or not right(fixes[0], accepted):
-            wrong[name] = [(said(fix), fix.proved) for fix in fixes] or "none"
+            wrong[file, name] = [(said(fix), fix.proved) for fix in fixes] or "none"
     assert len(wrong) <= (1 - RIGHT) * len(ALL), wrong
 
 
