@@ -12,9 +12,9 @@ ARGUMENTS = (
 HOW = "needs a Chromium: `apt-get install chromium`, or SHAPEPROOF_CHROMIUM=/path/to/it, and `pip install playwright`"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """The browser, one for all tests."""
+    """The browser, one for the tests of a file: while it is open, an event loop runs that other tests may not want."""
     found = os.environ.get("SHAPEPROOF_CHROMIUM") or next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
     )

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import entry_points
 
 import pytest
 
@@ -111,9 +112,14 @@ def test_of_a_fixture(made):
 """
 
 
+# an installed package registers the plugin itself; a source tree on the path does not
+REGISTERED = any(point.value == "shapeproof.postmortem.plugin" for point in entry_points(group="pytest11"))
+LOADED = () if REGISTERED else ("-p", "shapeproof.postmortem.plugin")
+
+
 def test_the_pytest_plugin_explains_only_when_it_is_asked_to(tmp_path):
     (tmp_path / "test_mine.py").write_text(TESTS)
-    call = ("-m", "pytest", "-q", "-p", "shapeproof.postmortem.plugin", "-p", "no:cacheprovider", "test_mine.py")
+    call = ("-m", "pytest", "-q", *LOADED, "-p", "no:cacheprovider", "test_mine.py")
     asked = python(tmp_path, *call, "--shapeproof")
     plain = python(tmp_path, *call)
     assert asked.returncode == plain.returncode == 1
@@ -125,5 +131,5 @@ def test_the_pytest_plugin_explains_only_when_it_is_asked_to(tmp_path):
 
 def test_the_plugin_loads_no_torch(tmp_path):
     (tmp_path / "test_mine.py").write_text("import sys\n\n\ndef test_it():\n    assert 'torch' not in sys.modules\n")
-    done = python(tmp_path, "-m", "pytest", "-q", "-p", "shapeproof.postmortem.plugin", "--shapeproof", "test_mine.py")
+    done = python(tmp_path, "-m", "pytest", "-q", *LOADED, "--shapeproof", "test_mine.py")
     assert done.returncode == 0, done.stdout
