@@ -84,8 +84,10 @@ def softmax(scene: Scene) -> Iterator[Doubt]:
 def as_time(scene: Scene) -> Iterator[Doubt]:
     """A recurrent layer without ``batch_first`` that is given the batch first: it runs along the samples."""
     for index, call in enumerate(scene.calls):
+        if call.op not in RECURRENT:
+            continue
         layer, entering = scene.module(call), one_in(call)
-        if call.op not in RECURRENT or not isinstance(layer, nn.RNNBase) or layer.batch_first or len(entering) != 3:
+        if not isinstance(layer, nn.RNNBase) or layer.batch_first or len(entering) != 3:
             continue
         if not scene.is_batch(entering[0]) or same(entering[1], entering[0]):
             continue

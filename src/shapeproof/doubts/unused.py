@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from torch import nn
 
 from shapeproof.capture.trace import Call
-from shapeproof.diagnosis.source import parsed, statement_of
 from shapeproof.doubts.scene import Doubt, Scene
 
 # operations that change nothing in place: without their result they do nothing
@@ -24,17 +23,24 @@ _EVERY = frozenset("children modules named_children named_modules _modules __dic
 
 def results(scene: Scene) -> Iterator[Doubt]:
     """A ``view``, ``permute`` or the like whose result is not kept."""
+    used = {parent for call in scene.calls for parent in call.parents}
+    read: set[tuple[str, str]] = set()
     for index, call in enumerate(scene.calls):
-        if call.op not in REARRANGE or not call.source:
+        if call.op not in REARRANGE or not call.source or (call.op, call.source) in read:
             continue
-        statement = _alone(call)
-        if statement is not None:
+        # what another call was given is kept; a result of the same shape may be the tensor itself under its old name
+        if index in used and call.inputs[:1] != (call.output,):
+            continue
+        read.add((call.op, call.source))
+        if _alone(call) is not None:
             text = f"the result of {call.op} is not kept, and {call.op} changes nothing in place: the line does nothing"
             yield Doubt("unused-result", text, index)
 
 
 def _alone(call: Call) -> ast.stmt | None:
     """The statement of a call that is all of it, or that gives the result a name which nothing reads."""
+    from shapeproof.diagnosis.source import parsed, statement_of  # seldom needed, and slow to load
+
     file, _, number = call.source.rpartition(":")
     tree = parsed("".join(linecache.getlines(file)))
     for node in ast.walk(tree) if tree else ():
