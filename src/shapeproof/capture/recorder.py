@@ -220,7 +220,7 @@ class Recorder(TorchFunctionMode):
         known = None if self._bare else find(call.op)
         if known is None:
             return
-        given, keywords = mapped(self._operand, (args, kwargs))
+        call.asked = given, keywords = mapped(self._operand, (args, kwargs))
         try:
             derived = known(given, keywords)
             if writes and call.op not in REARRANGED and given and isinstance(given[0], Operand) and "out" not in kwargs:
@@ -263,6 +263,7 @@ class Recorder(TorchFunctionMode):
             if where not in old:
                 self._kept.made(where)
                 call.bytes_out += leaf.numel() * leaf.element_size()
+                call.made += ((place, leaf.element_size()),)
 
     def enter(self, module: nn.Module, args: Any) -> None:
         """A module begins: note where we are. What PyTorch's own code asks of sizes is then answered as usual."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,11 @@ class InputSpec:
     def shape(self, sizes: dict[str, int]) -> Shape:
         """The shape with letters, tried at ``sizes``."""
         return tuple(letter(e.name, sizes[e.name]) if e.name else int(e.size or 0) for e in self.entries)
+
+    def text(self, numbers: Mapping[str, int]) -> str:
+        """As one writes it, with numbers for some letters."""
+        names = [str(e.size) if e.name is None else str(numbers.get(e.name, e.name)) for e in self.entries]
+        return ",".join(names) if self.dtype == "float32" else f"{self.dtype}[{','.join(names)}]"
 
 
 def parse(text: str) -> InputSpec:

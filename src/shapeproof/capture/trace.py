@@ -36,6 +36,8 @@ class Call:
         parents: indices of the calls whose results went in.
         parameters: ids of the parameters that went in.
         bytes_out: bytes of the result.
+        made: of each tensor of the result that lies in memory of its own, its place and the bytes of an element.
+        asked: the arguments as the rule got them, each tensor as an :class:`Operand`.
         requires: the conditions with letters in them that the rule states.
         given: the arguments as they were passed, each tensor as a :class:`Fed`; kept only where it is asked for.
         spot: code and instruction of the user's line, likewise.
@@ -55,6 +57,8 @@ class Call:
     parents: tuple[int, ...] = ()
     parameters: tuple[int, ...] = ()
     bytes_out: int = 0
+    made: tuple[tuple[int, int], ...] = ()
+    asked: tuple[tuple[Any, ...], dict[str, Any]] | None = None
     requires: tuple[Condition, ...] = ()
     given: tuple[tuple[Any, ...], dict[str, Any]] | None = None
     spot: tuple[CodeType, int] | None = None
@@ -71,11 +75,15 @@ class Manner:
         alone: why it was made on shapes alone, on tensors without values; ``""`` for a run on real tensors.
         values: which call needed values, so that a run on shapes alone was of no use; ``""`` for none.
         eager: whether something of the model is compiled, and was run as it is written instead.
+        put: at which sizes the run was made into whose letters these numbers were put; ``""`` where none were.
+        again: why the model was run again at these numbers, instead; ``""`` where it was not.
     """
 
     alone: str = ""
     values: str = ""
     eager: bool = False
+    put: str = ""
+    again: str = ""
 
 
 @dataclass
@@ -89,6 +97,7 @@ class Trace:
         parameters: number and bytes of each parameter of the model, by id.
         unused: paths of modules without children that were never called.
         manner: on what kind of tensors the run was made, and why.
+        entering: shapes of the tensors that went in, with letters.
         inside: path of the module that was running when an error ended the run.
     """
 
@@ -98,4 +107,5 @@ class Trace:
     parameters: dict[int, tuple[int, int]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     manner: Manner = field(default_factory=Manner)
+    entering: list[Shape] = field(default_factory=list)
     inside: str = ""

@@ -41,7 +41,7 @@ def _line(result: Result) -> str:
         return f"{first.code}: {first.message}"
     proved = sum(step.verdict == "proved" for step in derivation.steps)
     told = f"{derivation.verdict}: {proved} of {len(derivation.steps)} steps, output {shape_text(derivation.output)}"
-    return told if derivation.domain is None else f"{told}, {domain_text(derivation)}"
+    return told if derivation.domain is None else f"{told}, {domain_text(derivation.domain)}"
 
 
 def as_json(results: Sequence[Result]) -> str:

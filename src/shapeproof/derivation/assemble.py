@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -13,8 +14,7 @@ from shapeproof.capture.run import run
 from shapeproof.capture.trace import Call, Manner, Trace
 from shapeproof.derivation.model import Cost, Derivation, Diagnosis, ShapeWarning, Step, Verdict
 from shapeproof.derivation.steps import steps_of
-from shapeproof.dims import Shape
-from shapeproof.dims.conditions import collecting
+from shapeproof.dims.conditions import Condition, collecting
 from shapeproof.rules.registry import Violation
 
 
@@ -38,13 +38,20 @@ def derived(
     """
     with collecting() as conditions:
         trace = with_letters(lambda: run(model, args, kwargs, like)) if sizes else run(model, args, kwargs, like)
+    trace.entering = [shape if shape is not None else tuple(value.shape) for value, shape in (*args, *kwargs.values())
+                      if shape is not None or isinstance(value, Tensor)]  # fmt: skip
+    return assembled(model, trace, conditions, sizes, told)
+
+
+def assembled(
+    model: Any, trace: Trace, conditions: Sequence[Condition], sizes: dict[str, int], told: Sequence[str]
+) -> Derivation:
+    """Make a derivation of what one run showed; ``conditions`` is what held of the letters in it."""
     failing = python_failure(trace)
     calls = [*trace.calls, failing] if failing else trace.calls
     steps = steps_of(calls, trace.parameters)
     verdict = _verdict(steps)
     diagnosis = _diagnosis(steps[-1], calls[-1], trace.error) if verdict == "failed" else None
-    entering = [shape if shape is not None else tuple(value.shape) for value, shape in (*args, *kwargs.values())
-                if shape is not None or isinstance(value, Tensor)]  # fmt: skip
     return Derivation(
         steps=steps,
         verdict=verdict,
@@ -56,15 +63,16 @@ def derived(
         conditions=tuple(dict.fromkeys((*conditions, *(steps[-1].requires if verdict == "failed" else ())))),
         diagnosis=diagnosis,
         unused=trace.unused,
-        warnings=() if diagnosis else _warnings(model, trace, steps, entering),
+        warnings=() if diagnosis else _warnings(model, trace, steps),
         manner=trace.manner,
+        _trace=trace if sizes and verdict == "proved" else None,
     )
 
 
-def _warnings(model: Any, trace: Trace, steps: tuple[Step, ...], entering: list[Shape]) -> tuple[ShapeWarning, ...]:
+def _warnings(model: Any, trace: Trace, steps: tuple[Step, ...]) -> tuple[ShapeWarning, ...]:
     """What runs and is still almost surely wrong, without edits as yet."""
     find = importlib.import_module("shapeproof.doubts.find")  # the doubts stand above this package
-    found = find.doubts(model, trace.calls, entering, trace.output, trace.unused)
+    found = find.doubts(model, trace.calls, trace.entering, trace.output, trace.unused)
     return tuple(find.warning(doubt, steps) for doubt in found)
 
 

@@ -17,6 +17,7 @@ from shapeproof.derivation.assemble import derived
 from shapeproof.derivation.free import checked, light, meeting, other_way
 from shapeproof.derivation.inputs import tensor_for, told
 from shapeproof.derivation.model import Derivation
+from shapeproof.derivation.putting import NotPut, numbers_for, run_again, unmended, with_numbers
 from shapeproof.errors import SpecError
 
 # Sizes that are tried, in turn, for letters without one: those of the common data sets and of ImageNet networks.
@@ -60,8 +61,17 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
         said = [told(value) for value in (*inputs, *keywords.values())]
         return derived(model, *pairs_at(sizes, keep), letters, said, manner)
 
-    def again(pinned: dict[str, int]) -> Derivation:
-        return _with_again(at({**base, **pinned}, frozenset(base) - pinned.keys()), again)
+    def again(whole: Derivation, given: dict[str, int]) -> Derivation:
+        numbers = numbers_for(whole, given)
+        said = [told(value, given) for value in (*inputs, *keywords.values())]
+        try:
+            made = with_numbers(model, whole, numbers, said)
+        except NotPut as reason:
+            made = at(dict(numbers.tried), frozenset(base) - given.keys())
+            made = run_again(made, whole, numbers, said, str(reason))
+        if unmended(made, whole):
+            made = _mended(model, made, *pairs_at(dict(numbers.tried)))
+        return _with_again(made, lambda more: again(whole, {**given, **more}))
 
     def trace_at(sizes: dict[str, int]) -> Trace:
         return run(model, *pairs_at(sizes), manner, bare=light(found, sizes))
@@ -74,7 +84,7 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
         found = _explained(model, found, *pairs_at(base))
     elif found.warnings:
         found = _mended(model, found, *pairs_at(base))
-    return _with_again(found, again)
+    return _with_again(found, lambda numbers: again(found, numbers))
 
 
 def derive_call(model: nn.Module | Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Derivation:

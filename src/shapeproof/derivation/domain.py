@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from shapeproof.dims.conditions import Relation
 from shapeproof.dims.expr import Poly
@@ -61,6 +63,17 @@ class Part:
         return ", ".join([*ties, *map(str, self.open), *bound, *rest])
 
 
+def whole(sizes: Mapping[str, Any]) -> dict[str, int]:
+    """Sizes as plain whole numbers, NumPy's too. Raises :class:`DomainError` for anything else."""
+    found = {}
+    for name, size in sizes.items():
+        try:
+            found[name] = operator.index(size)
+        except TypeError:
+            raise DomainError(f"a size is a whole number, got {name}={size!r}") from None
+    return found
+
+
 def _tie_text(name: str, expr: Poly) -> str:
     text = str(expr)
     return f"{text} = {name}" if text.isidentifier() else f"{name} = {text}"
@@ -102,8 +115,9 @@ class Domain:
         """Whether the model runs with these sizes; a letter that is left out may be anything.
 
         Raises:
-            DomainError: for a letter that there is not.
+            DomainError: for a letter that there is not, or a size that is no whole number.
         """
+        sizes = whole(sizes)
         unknown = [name for name in sizes if name not in self.letters]
         if unknown:
             raise DomainError(f"no free dimension is called {', '.join(unknown)}; there are {', '.join(self.letters)}")

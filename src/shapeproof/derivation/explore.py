@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shapeproof.derivation.parts import parts_of
@@ -129,19 +129,20 @@ def sample(relations: Sequence[Relation], near: dict[str, int]) -> dict[str, int
         if found is not None and found.smallest is None:
             return None
         point[name] = size if found is None or size in found else found.smallest or 1
-    if _hold(relations, point):
+    if hold(relations, point):
         return point
     parts = parts_of(tuple(near), relations)
     if not parts:
         return None
     for part in parts:
         point = part.point(near)
-        if _hold(relations, point):
+        if hold(relations, point):
             return point
     return _guessed(relations, near)
 
 
-def _hold(relations: Sequence[Relation], point: dict[str, int]) -> bool:
+def hold(relations: Iterable[Relation], point: Mapping[str, int]) -> bool:
+    """Whether these are sizes, and all relations hold for them."""
     try:
         return all(size >= 1 for size in point.values()) and all(r.holds(point) for r in relations)
     except ZeroDivisionError:
@@ -152,6 +153,6 @@ def _guessed(relations: Sequence[Relation], near: dict[str, int]) -> dict[str, i
     choices = [dict.fromkeys((size, size + 1, *GUESSES)) for size in near.values()]
     for values in itertools.islice(itertools.product(*choices), MOST_GUESSES):
         point = dict(zip(near, values, strict=True))
-        if _hold(relations, point):
+        if hold(relations, point):
             return point
     return {}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from shapeproof.capture.spec import InputSpec
+from shapeproof.capture.spec import InputSpec, parse
 from shapeproof.dims import Shape
 from shapeproof.errors import UsageError
 from shapeproof.rules.registry import show
@@ -19,8 +19,10 @@ _PLACES = {1: "L", 2: "H,W", 3: "D,H,W"}
 LARGEST = 2**27  # elements; a larger input is made without values, and the model run on shapes alone
 
 
-def told(value: Any) -> str:
-    """An input as text: a spec as it is, a tensor by its shape."""
+def told(value: Any, numbers: Mapping[str, int] | None = None) -> str:
+    """An input as text: a spec as it is, or with numbers for its letters; a tensor by its shape."""
+    if isinstance(value, str) and numbers:
+        return parse(value).text(numbers)
     if isinstance(value, str):
         return value
     shapes = tree_map(lambda leaf: show(tuple(leaf.shape)) if isinstance(leaf, Tensor) else leaf, value)

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from shapeproof.capture.trace import Manner
+from shapeproof.capture.trace import Manner, Trace
+from shapeproof.derivation.domain import Domain, whole
 from shapeproof.dims import Dim, Shape
 from shapeproof.dims.conditions import Condition
-from shapeproof.errors import DomainError
+from shapeproof.errors import DomainError, ShapeproofError
 from shapeproof.rules.window import Window
 
 StepVerdict = Literal["proved", "mismatch", "unsupported", "failed"]
@@ -188,6 +189,7 @@ class Derivation:
         diagnosis: set when the verdict is ``"failed"``.
         warnings: shapes that run and are still almost surely wrong.
         unused: paths of modules that were never called.
+        domain: for which sizes of the letters the model runs; ``None`` without letters, or where it failed.
         manner: whether the model was run on real tensors or on shapes alone, and why.
     """
 
@@ -202,25 +204,37 @@ class Derivation:
     diagnosis: Diagnosis | None = None
     warnings: tuple[ShapeWarning, ...] = ()
     unused: tuple[str, ...] = ()
-    domain: Any = None
+    domain: Domain | None = None
     manner: Manner = field(default_factory=Manner)
+    _trace: Trace | None = field(default=None, repr=False, compare=False)
     _again: Callable[[dict[str, int]], Derivation] | None = field(default=None, repr=False, compare=False)
 
     def at(self, **sizes: int) -> Derivation:
-        """Replace letters by numbers.
+        """Replace letters by numbers, all of them or some.
+
+        Where the domain is exact and the model goes the same way at these sizes, they are put into the letters and
+        every rule is asked with them; else the model is run again. ``manner.put`` and ``manner.again`` say which.
 
         Raises:
             DomainError: for a letter that there is not, or a size with which the model does not run.
         """
+        if not sizes:
+            return self
         unknown = sizes.keys() - dict(self.sizes).keys()
         if unknown or self._again is None:
             raise DomainError(f"no free dimension is called {', '.join(sorted(unknown)) or '...'}")
+        sizes = whole(sizes)
         low = [f"{name}={size}" for name, size in sizes.items() if size < 1]
         if low:
             raise DomainError(f"a size is at least 1, got {', '.join(low)}")
-        derivation = self._again(sizes)
+        words = ", ".join(f"{name}={size}" for name, size in sizes.items())
+        try:
+            derivation = self._again(sizes)
+        except ShapeproofError:
+            raise
+        except Exception as error:
+            raise DomainError(f"the model does not run at {words}: {type(error).__name__}: {error}") from error
         if derivation.verdict == "failed":
-            words = ", ".join(f"{name}={size}" for name, size in sizes.items())
             why = derivation.diagnosis.message if derivation.diagnosis else "a shape error"
             raise DomainError(f"the model does not run at {words}: {why}")
         return derivation

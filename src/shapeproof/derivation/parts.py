@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from shapeproof.derivation.domain import FREE, Part
+from shapeproof.derivation.domain import FREE, Domain, Part
 from shapeproof.dims.conditions import Relation
 from shapeproof.dims.expr import Poly, Symbol, constant, symbol
 from shapeproof.dims.solve import Sizes, solve
@@ -243,6 +243,25 @@ def simplified(parts: Sequence[Part]) -> list[Part]:
         a, b, joined = pair
         kept = [joined if part is a else part for part in kept if part is not b]
     return kept
+
+
+def pinned(domain: Domain, given: Mapping[str, int]) -> Domain | None:
+    """What a domain leaves of the other letters where some have a number; ``None`` where that is too long to say."""
+    letters = tuple(name for name in domain.letters if name not in given)
+    numbers = {name: constant(size) for name, size in given.items()}
+    parts: list[Part] = []
+    for part in domain.parts:
+        ties = [Relation("==", symbol(name), expr) for name, expr in part.ties.items()]
+        inside = all(size in part.box[name] for name, size in given.items())
+        left = parts_of(letters, [r.put(numbers) for r in (*ties, *part.open)]) if inside else []
+        for found in left:
+            box = {name: both for name, sizes in found.box.items() if (both := sizes.met(part.box[name])) is not None}
+            if len(box) < len(found.box):
+                return None
+            branch = tuple(b for r in part.branch if (b := r.put(numbers)).letters and not b.always)
+            if all(sizes.smallest for sizes in box.values()):
+                parts.append(replace(found, box=box, branch=branch))
+    return replace(domain, letters=letters, parts=tuple(simplified(parts)))
 
 
 def _joined(a: Part, b: Part) -> Part | None:

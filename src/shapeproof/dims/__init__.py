@@ -15,10 +15,11 @@ from shapeproof.dims.dim import (
     letter,
     plain,
     product,
+    put,
 )
 from shapeproof.dims.formula import Formula, arithmetic, ceil_of, floor_of, names
 
 __all__ = [
     "Dim", "DimFloat", "Formula", "Shape", "Size", "arithmetic", "at", "ceil_div", "ceil_of", "exact_div",
-    "expr_of", "floor_of", "letter", "names", "plain", "product",
+    "expr_of", "floor_of", "letter", "names", "plain", "product", "put",
 ]  # fmt: skip

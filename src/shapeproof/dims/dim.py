@@ -335,6 +335,11 @@ def product(sizes: Iterable[int]) -> int:
     return total
 
 
+def put(size: int, given: Mapping[str, Poly], tried: Mapping[str, int]) -> int:
+    """A size with expressions in the place of some letters, tried at these sizes of all letters."""
+    return sized(int(size.expr.value(tried)), size.expr.put(given)) if isinstance(size, Dim) else size
+
+
 def at(size: int, sizes: Mapping[str, int]) -> int:
     """Put numbers for the letters of a size; what stays free stays a letter's value."""
     return int(size.expr.value(sizes)) if isinstance(size, Dim) else size

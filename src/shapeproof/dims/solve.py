@@ -9,7 +9,8 @@ below that place it is a matter of putting in numbers.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -82,12 +83,19 @@ class Sizes:
 
     def joined(self, other: Sizes) -> Sizes | None:
         """The sizes that belong to either; ``None`` where the two repeat too differently to say it shortly."""
+        return self._combined(other, operator.or_)
+
+    def met(self, other: Sizes) -> Sizes | None:
+        """The sizes that belong to both; ``None`` as for :meth:`joined`."""
+        return self._combined(other, operator.and_)
+
+    def _combined(self, other: Sizes, how: Callable[[bool, bool], bool]) -> Sizes | None:
         period = math.lcm(self.period, other.period)
         ends = [e for s in (self, other) for low, high in s.intervals for e in (low, high or low)]
         bound = max([1, self.start, other.start, *(end + 1 for end in ends)])
         if bound + period > MOST:
             return None
-        return _shortest([h in self or h in other for h in range(1, bound + period)], bound, period)
+        return _shortest([how(h in self, h in other) for h in range(1, bound + period)], bound, period)
 
 
 def _interval_text(name: str, low: int, high: int | None) -> str:

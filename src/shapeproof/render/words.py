@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapeproof.derivation.domain import Domain
 from shapeproof.derivation.model import Derivation, Diagnosis, Fix, ShapeWarning, Step
 from shapeproof.dims import Dim
 from shapeproof.rules.registry import show
@@ -77,7 +78,7 @@ def summary(derivation: Derivation) -> list[str]:
         lines.append(f"tried at {', '.join(f'{name} = {size}' for name, size in derivation.sizes)}")
     lines += _manner_lines(derivation)
     if derivation.domain is not None:
-        lines.append(domain_text(derivation))
+        lines.append(domain_text(derivation.domain))
     for warning in derivation.warnings:
         lines += warning_lines(warning)
     if derivation.unused and derivation.verdict != "failed":  # a run that ended early has not come to them
@@ -88,6 +89,10 @@ def summary(derivation: Derivation) -> list[str]:
 def _manner_lines(derivation: Derivation) -> list[str]:
     """Where the run was not simply made on real tensors, how it was made."""
     manner = derivation.manner
+    if manner.put:
+        return [f"not run at these sizes: they are put into the letters of a run at {manner.put}"]
+    if manner.again:
+        return [f"run again at these sizes: {manner.again}"]
     if manner.eager:
         return ["torch.compile was left aside: the model is derived as it is written"]
     if manner.alone:
@@ -95,9 +100,8 @@ def _manner_lines(derivation: Derivation) -> list[str]:
     return [f"run on real tensors: {manner.values} needs values, which shapes alone have not"] if manner.values else []
 
 
-def domain_text(derivation: Derivation) -> str:
+def domain_text(domain: Domain) -> str:
     """For which sizes the model runs: exactly, where runs at every edge bore it out."""
-    domain = derivation.domain
     if domain.exact:
         text = f"works exactly for {domain}"
         if len(domain.branches) > 1:
