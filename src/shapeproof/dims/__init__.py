@@ -16,10 +16,11 @@ from shapeproof.dims.dim import (
     plain,
     product,
     put,
+    same,
 )
 from shapeproof.dims.formula import Formula, arithmetic, ceil_of, floor_of, names
 
 __all__ = [
     "Dim", "DimFloat", "Formula", "Shape", "Size", "arithmetic", "at", "ceil_div", "ceil_of", "exact_div",
-    "expr_of", "floor_of", "letter", "names", "plain", "product", "put",
+    "expr_of", "floor_of", "letter", "names", "plain", "product", "put", "same",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
-from shapeproof.dims.dim import expr_of
+from shapeproof.dims.dim import Dim, expr_of, same
 from shapeproof.dims.expr import Floor, Number, Poly, Symbol, constant, divide
 
 _NEGATED = {"==": "!=", "!=": "==", "mod": "!mod", "!mod": "mod"}
@@ -197,14 +197,16 @@ def decide(kind: str, left: int, right: int) -> bool:
 
     A rule asks in this way wherever it goes one way or another by a size, so that the other way can be tried too.
     """
-    asked, outcome = relation(kind, left, right), compare(kind, int(left), int(right))
-    note(Condition(asked if outcome else asked.negated, "case"))
+    outcome = compare(kind, int(left), int(right))
+    if isinstance(left, Dim) or isinstance(right, Dim):
+        asked = relation(kind, left, right)
+        note(Condition(asked if outcome else asked.negated, "case"))
     return outcome
 
 
 def branch(kind: str, left: int, right: int, outcome: bool, source: str = "") -> None:
     """Keep, as a condition of the path taken, how a comparison in the model's own Python came out."""
-    if expr_of(left).same(expr_of(right)):
+    if same(left, right):
         return
     if kind in ("<", "<="):
         kind, left, right = {"<": ">", "<=": ">="}[kind], right, left

@@ -312,6 +312,13 @@ def expr_of(number: float) -> Poly:
     return constant(int(number) if isinstance(number, int) else replay.rational(number))
 
 
+def same(a: int, b: int) -> bool:
+    """Whether two sizes are one: the same expression where either has letters, else the same number."""
+    if isinstance(a, Dim) or isinstance(b, Dim):
+        return expr_of(a).same(expr_of(b))
+    return a == b
+
+
 def plain(size: int) -> int:
     """The number alone."""
     return int.__int__(size)
@@ -324,7 +331,10 @@ def ceil_div(above: int, below: int) -> int:
 
 def exact_div(above: int, below: int) -> int:
     """Divide where the division is known to come out even, keeping letters and cancelling what is common."""
-    return sized(int(above) // int(below), divide(expr_of(above), expr_of(below)))
+    value = int(above) // int(below)
+    if isinstance(above, Dim) or isinstance(below, Dim):
+        return sized(value, divide(expr_of(above), expr_of(below)))
+    return value
 
 
 def product(sizes: Iterable[int]) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 from torch import nn
 
 from shapeproof.capture.trace import Call
-from shapeproof.doubts.scene import RESHAPES, Doubt, Scene, result, same
+from shapeproof.dims import same
+from shapeproof.doubts.scene import RESHAPES, Doubt, Scene, result
 from shapeproof.rules.registry import show
 
 SOFTMAXES = frozenset("softmax log_softmax softmin".split())

@@ -10,8 +10,7 @@ from typing import Any
 from torch import nn
 
 from shapeproof.capture.trace import Call
-from shapeproof.dims import Dim, Shape
-from shapeproof.dims.dim import expr_of
+from shapeproof.dims import Dim, Shape, same
 from shapeproof.rules.registry import sizes_in
 
 RESHAPES = frozenset("view reshape flatten".split())
@@ -96,13 +95,6 @@ class Scene:
             return self.model.get_submodule(call.module)
         except AttributeError:  # a path through a wrapper
             return None
-
-
-def same(a: int, b: int) -> bool:
-    """Whether two sizes are one: the same expression where either has letters, else the same number."""
-    if isinstance(a, Dim) or isinstance(b, Dim):
-        return expr_of(a).same(expr_of(b))
-    return a == b
 
 
 def shapes_of(output: Any) -> Iterator[Shape]:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator
 
 from shapeproof.capture.trace import Call
+from shapeproof.dims import same
 from shapeproof.doubts.batch import SOFTMAXES, dim_of, one_in
-from shapeproof.doubts.scene import Doubt, Scene, result, same
+from shapeproof.doubts.scene import Doubt, Scene, result
 from shapeproof.rules.registry import show
 
 LOSSES = frozenset("mse_loss l1_loss smooth_l1_loss huber_loss".split())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapeproof.dims import Dim, Shape, exact_div, expr_of
+from shapeproof.dims import Dim, Shape, exact_div, same
 from shapeproof.dims.conditions import decide
 from shapeproof.rules.registry import (
     Counted,
@@ -79,7 +79,7 @@ def fits(shape: Shape, target: Shape, words: str, code: str = "broadcast") -> No
     if len(shape) > len(target):
         raise Violation(code, words, show(shape))
     for have, want in zip(reversed(shape), reversed(target), strict=False):
-        if not expr_of(have).same(expr_of(want)) and not decide("==", have, 1):
+        if not same(have, want) and not decide("==", have, 1):
             require("==", have, want, code, words, show(shape))
 
 
@@ -87,7 +87,7 @@ def _different(sizes: tuple[int, ...]) -> list[int]:
     """The sizes that decide: those of one expression once, a plain 1 not at all where another stands beside it."""
     found: list[int] = []
     for size in sizes:
-        if not any(expr_of(size).same(expr_of(other)) for other in found):
+        if not any(same(size, other) for other in found):
             found.append(size)
     return [size for size in found if isinstance(size, Dim) or size != 1] if len(found) > 1 else []
 

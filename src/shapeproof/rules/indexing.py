@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from shapeproof.dims import Shape, ceil_div, expr_of
+from shapeproof.dims import Shape, ceil_div, same
 from shapeproof.dims.conditions import decide
 from shapeproof.rules.elementwise import broadcast
 from shapeproof.rules.registry import COUNTED, Counted, Derived, Operand, Unsupported, Violation, require, rule, show
@@ -162,6 +162,6 @@ def setitem(input: Operand, index: Any, value: Any) -> Derived:
     if len(given) > len(target):
         raise Violation("broadcast", words, show(value.shape))
     for have, want in zip(reversed(given), reversed(target), strict=False):
-        if not isinstance(want, Counted) and not expr_of(have).same(expr_of(want)) and not decide("==", have, 1):
+        if not isinstance(want, Counted) and not same(have, want) and not decide("==", have, 1):
             require("==", have, want, "broadcast", words, show(value.shape))
     return Derived(None, "in place", f"{show(value.shape)} into {show(target)}")

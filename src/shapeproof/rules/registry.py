@@ -9,7 +9,7 @@ from functools import cache
 from inspect import signature
 from typing import Any
 
-from shapeproof.dims import Shape
+from shapeproof.dims import Dim, Shape
 from shapeproof.dims.conditions import Condition, compare, note, relation
 from shapeproof.rules.window import Window
 
@@ -219,10 +219,13 @@ def require(kind: str, left: int, right: int, code: str, expected: str, got: str
     Raises:
         Violation: if it does not hold for the values.
     """
-    condition = Condition(relation(kind, left, right), code)
-    if not compare(kind, int(left), int(right)):
+    holds = compare(kind, int(left), int(right))
+    lettered = isinstance(left, Dim) or isinstance(right, Dim)
+    condition = Condition(relation(kind, left, right), code) if lettered else None
+    if not holds:
         raise Violation(code, expected, got, condition)
-    note(condition)
+    if condition:
+        note(condition)
 
 
 def require_rank(operand: Operand, ranks: tuple[int, ...], code: str, layout: str) -> None:

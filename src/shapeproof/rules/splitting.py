@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapeproof.dims import Shape, ceil_div, exact_div, expr_of
+from shapeproof.dims import Shape, ceil_div, exact_div, same
 from shapeproof.dims.conditions import decide
 from shapeproof.rules.registry import (
     Counted,
@@ -119,10 +119,6 @@ def expand(input: Operand, *size: Any, **named: Any) -> Derived:
     return _expanded(input.shape, wanted)
 
 
-def _alike(have: int, want: int) -> bool:
-    return expr_of(have).same(expr_of(want))
-
-
 def _expanded(shape: Shape, wanted: Shape) -> Derived:
     new = len(wanted) - len(shape)
     words = f"sizes that {show(shape)} can be expanded to"
@@ -136,7 +132,7 @@ def _expanded(shape: Shape, wanted: Shape) -> Derived:
             continue
         if int(want) < -1 or (int(want) == -1 and have is None):
             raise Violation("expand", words, show(wanted))
-        if have is None or (not _alike(have, want) and int(want) != -1 and decide("==", have, 1)):
+        if have is None or (not same(have, want) and int(want) != -1 and decide("==", have, 1)):
             out.append(want)
         elif int(want) == -1:
             out.append(have)
