@@ -258,11 +258,12 @@ class Recorder(TorchFunctionMode):
             below = self._operand(args[0]).below
         old = {memory(leaf) for leaf in tensors((args, kwargs))}
         for place, leaf in enumerate(leaves):
-            self.know(leaf, shapes[place] if agree else real[place], index, below)
+            shape = shapes[place] if agree else real[place]
+            self.know(leaf, shape, index, below)
             where = memory(leaf)
             if where not in old:
                 self._kept.made(where)
-                call.bytes_out += leaf.numel() * leaf.element_size()
+                call.bytes_out += (leaf.numel() if leaf.is_nested else product(shape)) * leaf.element_size()
                 call.made += ((place, leaf.element_size()),)
 
     def enter(self, module: nn.Module, args: Any) -> None:

@@ -42,6 +42,7 @@ def run(
     like: Manner | None = None,
     detailed: bool = False,
     bare: bool = False,
+    keeping: bool = False,
 ) -> Trace:
     """Run the model once under watch, on real tensors where that is cheap, and leave it as it was.
 
@@ -56,6 +57,7 @@ def run(
             on real tensors: it is one of many, such as a size tried or an edit.
         detailed: whether each call keeps its arguments and its place in the user's code.
         bare: whether PyTorch's shapes are enough: on real tensors no rule is asked then, and nothing is counted.
+        keeping: whether to run with gradients and note what is kept for backward.
 
     Raises:
         ValuesError: if values are needed and the model, on the meta device, has none.
@@ -64,7 +66,7 @@ def run(
     given = [tensor for value, _ in (*args, *kwargs.values()) for tensor in tensors(value)]
     alone = like.alone if like and not like.values else alone_from_the_start(model, given)
     real = bool(like and like.values)  # values were needed: there is no other way
-    watched = functools.partial(_watched, model, args, kwargs, detailed)
+    watched = functools.partial(_watched, model, args, kwargs, detailed, gradients=keeping, keeping=keeping)
     if real or not alone:
         try:
             return watched(None if real or bare else Effort(REPEATED if like else 1.0), bare=bare)
@@ -92,10 +94,11 @@ def _watched(
     alone: str = "",
     gradients: bool = False,
     bare: bool = False,
+    keeping: bool = False,
 ) -> Trace:
     model = _with_sizes_open(model)
     kept = Memory(model)
-    recorder = Recorder(model, kept, effort, alone, detailed, bare)
+    recorder = (_keeper() if keeping else Recorder)(model, kept, effort, alone, detailed, bare)
     trace = recorder.trace
     try:
         with untouched(model), same_randomness(), torch.set_grad_enabled(gradients), _eager(), hooked(recorder):
@@ -119,6 +122,12 @@ def _watched(
         recorder.finish(model)
         kept.put_back()
     return trace
+
+
+def _keeper() -> type[Recorder]:
+    from shapeproof.capture.keeping import Keeper  # here, for the few runs that need it
+
+    return Keeper
 
 
 def _wants_gradients(error: Exception) -> bool:

@@ -52,6 +52,9 @@ class Shadows:
         alive, made = self._made.get(id(tensor), (None, None))
         if made is None or alive is None or alive() is not tensor or made.shape != tensor.shape:
             made = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+            if torch.is_grad_enabled() and tensor.requires_grad:
+                made.requires_grad_()
+                made = made if tensor.is_leaf else made.clone()  # a leaf could not be written into
             self._made[id(tensor)] = (weakref.ref(tensor), made)
         return made
 

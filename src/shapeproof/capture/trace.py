@@ -9,6 +9,7 @@ from typing import Any
 
 from shapeproof.dims import Shape
 from shapeproof.dims.conditions import Condition
+from shapeproof.rules.keeping import Ran
 from shapeproof.rules.registry import Derived, Operand, Violation
 
 
@@ -18,6 +19,29 @@ class Fed(Operand):
 
     maker: int | None = None
     identity: int = 0
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A tensor that PyTorch keeps for backward: where it lies, and the bytes of all of that memory."""
+
+    place: int
+    bytes: int
+
+
+@dataclass
+class Keeping:
+    """What one call keeps for backward, as seen from both sides.
+
+    Attributes:
+        ran: the call, for the rule.
+        saved: what PyTorch put by.
+        loose: whether more was put by after it, outside of every call, as a function of the user's own does.
+    """
+
+    ran: Ran
+    saved: list[Saved]
+    loose: bool = False
 
 
 @dataclass
@@ -44,6 +68,7 @@ class Call:
         refused: of a call that raised, the function and its arguments.
         caught: whether it raised, and the model went on.
         trouble: what went wrong inside the rule, which then has no say.
+        keeping: what is kept for backward; noted only in a run that asks for it.
     """
 
     op: str
@@ -65,6 +90,7 @@ class Call:
     refused: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None = None
     trouble: str = ""
     caught: bool = False
+    keeping: Keeping | None = None
 
 
 @dataclass(frozen=True)

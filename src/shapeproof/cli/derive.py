@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ STATUS = {"proved": 0, "incomplete": 0, "failed": 1, "mismatch": 1}
 @click.option("--depth", type=int, metavar="N", help="Show modules deeper than this as one row each.")
 @click.option("--only", multiple=True, metavar="GLOB", help="Show these modules or operations, such as layer1.")
 @click.option("--columns", metavar="NAMES", help="Show these columns, such as module,output,macs,field.")
+@click.option("--kept", is_flag=True, help="Tell also what backward keeps, as a column or in the JSON.")
 @click.option("--all", "whole", is_flag=True, help="Show every step, also of blocks that are alike.")
 def command(
     target: str,
@@ -38,12 +40,14 @@ def command(
     depth: int | None,
     only: tuple[str, ...],
     columns: str | None,
+    kept: bool,
     whole: bool,
 ) -> int:
     """Derive every shape of TARGET by formula, and compare each with PyTorch.
 
     TARGET is two-stage, four-stage, FILE.py:NAME or PACKAGE.MODULE:NAME. Columns are module, operation, arithmetic,
-    output, PyTorch, formula, inputs, source, parameters, macs, flops, bytes, field (the receptive field), requires.
+    output, PyTorch, formula, inputs, source, parameters, macs, flops, bytes (of the results), kept (bytes that backward
+    keeps), field (the receptive field), requires.
     """
     if output is not None and not output.parent.is_dir():
         raise click.UsageError(f"--output {output}: the folder {output.parent} does not exist")
@@ -56,7 +60,11 @@ def command(
     view = View(depth=depth, only=only, whole=whole, **named)
     if form not in ("text", "markdown") and view != View():
         raise click.UsageError(f"--format {form} shows everything; --depth, --only, --columns and --all go with text")
+    if kept and form not in ("text", "markdown", "json"):
+        raise click.UsageError(f"--kept goes with text, markdown and json, not with {form}")
     derivation = derive_target(target, inputs, settings, train)
+    if kept and derivation.kept and "kept" not in view.columns:
+        view = replace(view, columns=(*view.columns, "kept"))
     _show(derivation, form, output, view)
     return STATUS[derivation.verdict]
 

@@ -13,15 +13,19 @@ from shapeproof.capture.effort import repeated
 from shapeproof.capture.run import run
 from shapeproof.capture.spec import InputSpec, first_guess, from_given, given_sizes
 from shapeproof.capture.trace import Manner, Trace
-from shapeproof.derivation.assemble import derived
+from shapeproof.derivation.assemble import derived, kept
 from shapeproof.derivation.free import checked, light, meeting, other_way
 from shapeproof.derivation.inputs import tensor_for, told
+from shapeproof.derivation.keeping import Kept
 from shapeproof.derivation.model import Derivation
 from shapeproof.derivation.putting import NotPut, numbers_for, run_again, unmended, with_numbers
 from shapeproof.errors import SpecError
 
 # Sizes that are tried, in turn, for letters without one: those of the common data sets and of ImageNet networks.
 COMMON_SIZES = (28, 32, 224, 64, 96, 128, 256, 299, 512, 16, 8)
+
+
+Ask = Callable[[dict[str, int]], Derivation]
 
 
 def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any) -> Derivation:
@@ -71,7 +75,10 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
             made = run_again(made, whole, numbers, said, str(reason))
         if unmended(made, whole):
             made = _mended(model, made, *pairs_at(dict(numbers.tried)))
-        return _with_again(made, lambda more: again(whole, {**given, **more}))
+        return ready(made, lambda more: again(whole, {**given, **more}), numbers.tried, frozenset(base) - given.keys())
+
+    def ready(made: Derivation, ask: Ask, sizes: dict[str, int], keep: frozenset[str]) -> Derivation:
+        return _with_more(made, ask, lambda at: kept(model, *pairs_at(sizes, keep), at, manner))
 
     def trace_at(sizes: dict[str, int]) -> Trace:
         return run(model, *pairs_at(sizes), manner, bare=light(found, sizes))
@@ -80,11 +87,8 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
     manner = repeated(found.manner, found.cost.macs)
     if base and found.verdict not in ("failed", "mismatch"):
         found = checked(found, lambda sizes: at(sizes, frozenset(sizes)), trace_at)
-    if found.verdict == "failed":
-        found = _explained(model, found, *pairs_at(base))
-    elif found.warnings:
-        found = _mended(model, found, *pairs_at(base))
-    return _with_again(found, lambda numbers: again(found, numbers))
+    found = _with_edits(model, found, *pairs_at(base))
+    return ready(found, lambda numbers: again(found, numbers), base, frozenset(base))
 
 
 def derive_call(model: nn.Module | Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Derivation:
@@ -101,10 +105,13 @@ def derive_call(model: nn.Module | Callable[..., Any], args: Sequence[Any], kwar
     positional = [(value, None) for value in args]
     named = {key: (value, None) for key, value in kwargs.items()}
     said = [*map(told, args), *(f"{key}={told(value)}" for key, value in kwargs.items())]
-    found = derived(model, positional, named, {}, said)
+    return _with_edits(model, derived(model, positional, named, {}, said), positional, named)
+
+
+def _with_edits(model: Any, found: Derivation, args: list[Any], kwargs: dict[str, Any]) -> Derivation:
     if found.verdict == "failed":
-        return _explained(model, found, positional, named)
-    return _mended(model, found, positional, named) if found.warnings else found
+        return _explained(model, found, args, kwargs)
+    return _mended(model, found, args, kwargs) if found.warnings else found
 
 
 def _explained(model: Any, found: Derivation, args: list[Any], kwargs: dict[str, Any]) -> Derivation:
@@ -150,6 +157,8 @@ def _first_that_runs(
     return (elsewhere, at(elsewhere, frozenset(elsewhere))) if elsewhere else tried[0]
 
 
-def _with_again(derivation: Derivation, again: Callable[[dict[str, int]], Derivation]) -> Derivation:
-    object.__setattr__(derivation, "_again", again)  # not part of the data: how to ask for other sizes
+def _with_more(derivation: Derivation, again: Ask, kept: Callable[[Derivation], Kept]) -> Derivation:
+    """Not part of the data: how to ask for other sizes, and for what backward keeps."""
+    object.__setattr__(derivation, "_again", again)
+    object.__setattr__(derivation, "_keeping", kept)
     return derivation

@@ -42,7 +42,9 @@ def light(derivation: Derivation, sizes: dict[str, int]) -> bool:
     if derivation.cost.macs is None:
         return False
     share = math.prod(sizes.values()) / math.prod(size for _, size in derivation.sizes)
-    return at(derivation.cost.macs, sizes) <= LIGHT_MACS and derivation.cost.activation_bytes * share <= LIGHT_BYTES
+    return (
+        at(derivation.cost.macs, sizes) <= LIGHT_MACS and int(derivation.cost.activation_bytes) * share <= LIGHT_BYTES
+    )
 
 
 def way_of(derivation: Derivation, sizes: dict[str, int]) -> Way:

@@ -6,10 +6,12 @@ import importlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from shapeproof.capture.trace import Manner, Trace
 from shapeproof.derivation.domain import Domain, whole
+from shapeproof.derivation.keeping import Kept
 from shapeproof.dims import Dim, Shape
 from shapeproof.dims.conditions import Condition
 from shapeproof.errors import DomainError, ShapeproofError
@@ -27,7 +29,8 @@ class Cost:
         parameters: parameters that take part, each counted once however often it is used.
         macs: multiply-adds of convolutions, linear layers and matrix products; bias, normalisation and activation
             are none.
-        activation_bytes: bytes of the results that the forward pass makes; a view makes none.
+        activation_bytes: bytes of the results that the forward pass makes; a view makes none. What backward keeps of
+            them, and makes for itself, is ``Derivation.kept``.
         parameter_bytes: bytes of the parameters.
     """
 
@@ -208,6 +211,15 @@ class Derivation:
     manner: Manner = field(default_factory=Manner)
     _trace: Trace | None = field(default=None, repr=False, compare=False)
     _again: Callable[[dict[str, int]], Derivation] | None = field(default=None, repr=False, compare=False)
+    _keeping: Callable[[Derivation], Kept] | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def kept(self) -> Kept:
+        """What backward keeps of the forward pass, by rule and by PyTorch's autograd.
+
+        The model is run once more for it, with gradients, when it is first asked for; no gradient is computed.
+        """
+        return self._keeping(self) if self._keeping else Kept(trouble="this derivation cannot be run again")
 
     def at(self, **sizes: int) -> Derivation:
         """Replace letters by numbers, all of them or some.
@@ -254,6 +266,7 @@ class Derivation:
             "warnings": [_found_dict(warning) for warning in self.warnings],
             "unused": list(self.unused),
             "manner": vars(self.manner).copy(),
+            "kept": self.kept.to_dict() if "kept" in vars(self) else None,  # only where it was asked for
         }
 
     def to_json(self) -> str:

@@ -176,7 +176,7 @@ def _call_at(call: Call, numbers: Numbers) -> Call:
         derived=derived,
         requires=numbers.conditions(call.requires),
         given=numbers.into(call.given),
-        bytes_out=sum(int(product(shapes[place])) * size for place, size in call.made),
+        bytes_out=sum(product(shapes[place]) * size for place, size in call.made),
     )
 
 

@@ -83,7 +83,7 @@ def _facts(derivation: Derivation, live: Live) -> str:
         ("output", shape_html(derivation.output, live)),
         ("parameters", f"{cost.parameters:,}"),
         ("macs", macs),
-        ("memory", f"{cost.activation_bytes:,}"),
+        ("memory", live.number(cost.activation_bytes, count=True)),
         ("weights", f"{cost.parameter_bytes:,}"),
     ]
     if derivation.diagnosis:

@@ -26,7 +26,7 @@ def render(derivation: Derivation, view: View | None = None) -> str:
 
 
 def _cell(name: str, text: str) -> str:
-    if name in ("PyTorch", "parameters", "macs", "flops", "bytes") or not text:
+    if name in ("PyTorch", "parameters", "macs", "flops", "bytes", "kept") or not text:
         return _plain(text)
     if name == "arithmetic":
         return "<br>".join(f"`{part}`" if "=" in part else _plain(part) for part in text.split("\n"))

@@ -208,7 +208,7 @@ def _details(shown: Shown, live: Live) -> str:
         size, stride = (_times(part) for part in (step.receptive_field.size, step.receptive_field.stride))
         facts.append(said("field", size=size, stride=stride))
     brief = "".join(f"<span>{fact}</span>" for fact in facts)
-    listed = "".join(f"{said(key, 'dt')}<dd>{value}</dd>" for key, value in _rows(step, shown.sources))
+    listed = "".join(f"{said(key, 'dt')}<dd>{value}</dd>" for key, value in _rows(step, shown.sources, live))
     return f'<div class="cost">{brief}<details>{said("more", "summary")}<dl>{listed}</dl></details></div>'
 
 
@@ -217,7 +217,7 @@ def _times(sizes: tuple[int, ...]) -> str:
     return " x ".join(map(str, sizes))
 
 
-def _rows(step: Step, sources: tuple[int, ...]) -> list[tuple[str, str]]:
+def _rows(step: Step, sources: tuple[int, ...], live: Live) -> list[tuple[str, str]]:
     """What is shown of a step when one asks for more: keys of the strings, and HTML."""
     rows = [("step", str(step.index))]
     if step.source:
@@ -227,7 +227,11 @@ def _rows(step: Step, sources: tuple[int, ...]) -> list[tuple[str, str]]:
         links = (said("from.step", "a", n=n).replace("<a", f'<a href="#s{n}"', 1) for n in sources)
         rows.append(("from", ", ".join(links)))
     needs = "<br>".join(escape(mathml.brackets(str(c.relation))) for c in step.requires)
-    return [*rows, *([("requires", needs)] if needs else []), ("memory", f"{step.cost.activation_bytes:,}")]
+    return [
+        *rows,
+        *([("requires", needs)] if needs else []),
+        ("memory", live.number(step.cost.activation_bytes, count=True)),
+    ]
 
 
 def _short(source: str) -> str:

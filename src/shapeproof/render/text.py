@@ -16,7 +16,10 @@ from shapeproof.render.view import View, rows
 from shapeproof.render.words import summary, title
 
 _STYLES = {"proved": "green", "mismatch": "bold red", "unsupported": "yellow", "failed": "bold red"}
-_JUSTIFIED: dict[str, Any] = {"PyTorch": "center", **dict.fromkeys(("parameters", "macs", "flops", "bytes"), "right")}
+_JUSTIFIED: dict[str, Any] = {
+    "PyTorch": "center",
+    **dict.fromkeys(("parameters", "macs", "flops", "bytes", "kept"), "right"),
+}
 
 
 def renderables(derivation: Derivation, view: View | None = None) -> Iterator[Any]:

@@ -34,9 +34,10 @@ class View:
     whole: bool = False
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.columns if name not in (*COLUMNS, *_MORE)]
+        there = (*COLUMNS, *_MORE, "kept")
+        unknown = [name for name in self.columns if name not in there]
         if unknown:
-            raise UsageError(f"no column is called {', '.join(unknown)}; there are {', '.join((*COLUMNS, *_MORE))}")
+            raise UsageError(f"no column is called {', '.join(unknown)}; there are {', '.join(there)}")
         if self.depth is not None and self.depth < 1:
             raise UsageError(f"--depth {self.depth}: a depth is at least 1")
 
@@ -60,7 +61,7 @@ def rows(derivation: Derivation, view: View) -> list[Row]:
         raise UsageError(f"--only {' '.join(view.only)}: no module or operation matches")
     if view.depth is not None:
         blocks = _by_module(steps, view.depth)
-        return [_step_row(b[0], derivation, view) if len(b) == 1 else _block_row(b, view) for b in blocks]
+        return [_step_row(b[0], derivation, view) if len(b) == 1 else _block_row(b, derivation, view) for b in blocks]
     if left_out(derivation) and not view.whole and not view.only:
         words = Row(tuple(left_out(derivation) if name == "arithmetic" else "" for name in view.columns), "proved")
         return [words, *(_step_row(step, derivation, view) for step in shown_steps(derivation)[1])]
@@ -127,11 +128,25 @@ def _range(names: Sequence[str]) -> str:
 
 def _step_row(step: Step, derivation: Derivation, view: View) -> Row:
     cells = dict(zip(COLUMNS, row(step, derivation), strict=True))
-    shown = (cells[name] if name in cells else _MORE[name](step) for name in view.columns)
+    shown = (cells[name] if name in cells else _more(name, step, derivation) for name in view.columns)
     return Row(tuple(shown), step.verdict)
 
 
-def _block_row(block: Sequence[Step], view: View) -> Row:
+def _more(name: str, step: Step, derivation: Derivation) -> str:
+    return _kept([step], derivation) if name == "kept" else _MORE[name](step)
+
+
+def _kept(block: Sequence[Step], derivation: Derivation) -> str:
+    """What backward keeps of some steps; for a step at which PyTorch keeps something else, that as well."""
+    found = derivation.kept
+    if found.trouble:
+        return "unknown"
+    text = count_text(_sum([found.steps[step.index] for step in block]))
+    different = any(step.index in found.differing for step in block)
+    return f"{text} (PyTorch {count_text(_sum([found.pytorch[s.index] for s in block]))})" if different else text
+
+
+def _block_row(block: Sequence[Step], derivation: Derivation, view: View) -> Row:
     """A module's steps as one row."""
     first, last = block[0], block[-1]
     verdict = next(kind for kind in _WORST if any(step.verdict == kind for step in block))
@@ -151,6 +166,7 @@ def _block_row(block: Sequence[Step], view: View) -> Row:
         "bytes": count_text(sum(step.cost.activation_bytes for step in block)),
         "field": _field(last.receptive_field),
     }
+    cells |= {"kept": _kept(block, derivation)} if "kept" in view.columns else {}
     return Row(tuple(cells.get(name, "") for name in view.columns), verdict)
 
 

@@ -74,6 +74,7 @@ def summary(derivation: Derivation) -> list[str]:
         lines.append(f"not proved: no rule for {', '.join(names)}")
     cost = derivation.cost
     lines.append(f"{count_text(cost.parameters)} parameters, {count_text(cost.macs)} multiply-adds")
+    lines += _kept_lines(derivation)
     if derivation.sizes:
         lines.append(f"tried at {', '.join(f'{name} = {size}' for name, size in derivation.sizes)}")
     lines += _manner_lines(derivation)
@@ -84,6 +85,19 @@ def summary(derivation: Derivation) -> list[str]:
     if derivation.unused and derivation.verdict != "failed":  # a run that ended early has not come to them
         lines.append(f"never called: {', '.join(derivation.unused)}")
     return lines
+
+
+def _kept_lines(derivation: Derivation) -> list[str]:
+    """What backward keeps, where that was asked for."""
+    if "kept" not in vars(derivation):
+        return []
+    found, made = derivation.kept, count_text(derivation.cost.activation_bytes)
+    if found.trouble:
+        return [f"{made} bytes of results; what backward keeps is unknown: {found.trouble}"]
+    alone = sorted({step.op for step, rule in zip(derivation.steps, found.derived, strict=True) if rule is None})
+    words = f"at {found.agreeing} of {len(found.derived)} steps the rule and PyTorch's autograd agree"
+    words += f"; for {', '.join(alone)} the bytes are PyTorch's alone" if alone else ""
+    return [f"{made} bytes of results; backward keeps {count_text(found.total)} bytes: {words}"]
 
 
 def _manner_lines(derivation: Derivation) -> list[str]:

@@ -1,0 +1,139 @@
+"""What backward keeps of a forward pass: by rule, and what PyTorch's autograd holds in the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shapeproof.capture.trace import Call, Keeping, Trace
+from shapeproof.dims import product
+from shapeproof.rules.keeping import Fresh, Piece, kept, size_of
+
+# of these PyTorch makes another choice on its meta device than on real ones, and what it holds there says nothing
+_CHOSEN_BY_DEVICE = frozenset(["scaled_dot_product_attention"])
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The bytes that backward keeps, one entry a step, in the order of the derivation's steps.
+
+    Each piece of memory counts once and whole, at the step that first keeps it. Parameters, buffers and the model's
+    own inputs, which are there in any case, are not counted, and neither are single numbers.
+
+    Attributes:
+        derived: by rule, with letters where the sizes have them; ``None`` where there is no rule for it.
+        pytorch: what PyTorch's autograd held, at the sizes tried; ``None`` where it cannot be told on shapes alone.
+        trouble: why nothing is known, where the model could not be run with gradients; ``""`` otherwise.
+    """
+
+    derived: tuple[int | None, ...] = ()
+    pytorch: tuple[int | None, ...] = ()
+    trouble: str = ""
+
+    @property
+    def steps(self) -> tuple[int | None, ...]:
+        """The rule's bytes, or PyTorch's where there is no rule."""
+        return tuple(p if d is None else d for d, p in zip(self.derived, self.pytorch, strict=True))
+
+    @property
+    def total(self) -> int | None:
+        """All of it; ``None`` where a part is not known."""
+        found = self.steps
+        known = [size for size in found if size is not None]
+        return None if self.trouble or len(known) < len(found) else sum(known)
+
+    @property
+    def agreeing(self) -> int:
+        """At how many steps the rule and PyTorch say the same."""
+        pairs = zip(self.derived, self.pytorch, strict=True)
+        return sum(d is not None and p is not None and int(d) == p for d, p in pairs)
+
+    @property
+    def differing(self) -> tuple[int, ...]:
+        """Steps at which the rule and PyTorch differ."""
+        pairs = enumerate(zip(self.derived, self.pytorch, strict=True))
+        return tuple(place for place, (d, p) in pairs if d is not None and p is not None and int(d) != p)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data; a size with letters is its expression's text."""
+        return {
+            "total": _plain(self.total),
+            "derived": list(map(_plain, self.derived)),
+            "pytorch": list(self.pytorch),
+            "trouble": self.trouble,
+        }
+
+
+def _plain(size: int | None) -> int | str | None:
+    return size if size is None or type(size) is int else str(size)
+
+
+def kept_of(trace: Trace) -> Kept:
+    """What was kept in a run that noted it."""
+    calls = trace.calls
+    sizes = _made(calls)
+    rules, seen = set[int](), set[int]()
+    derived: list[int | None] = []
+    pytorch: list[int | None] = []
+    for call in calls:
+        keeping = call.keeping
+        if keeping is None:  # it raised, and the model caught that
+            derived.append(0)
+            pytorch.append(0)
+            continue
+        derived.append(_by_rule(keeping, sizes, rules))
+        if trace.manner.alone and call.op in _CHOSEN_BY_DEVICE:
+            pytorch.append(None)
+            seen |= rules
+        else:
+            pytorch.append(_by_pytorch(keeping, sizes, seen))
+    return Kept(tuple(derived), tuple(pytorch))
+
+
+def _made(calls: Sequence[Call]) -> dict[int, int]:
+    """The bytes of all memory that a step made; memory that was there before is put at 0."""
+    sizes: dict[int, int] = {}
+    for keeping in (call.keeping for call in calls):
+        if keeping is None:
+            continue
+        for piece in _pieces((keeping.ran.given, keeping.ran.named)):
+            sizes.setdefault(piece.place, 0)
+        for piece in keeping.ran.results:
+            if piece.place not in sizes:
+                sizes[piece.place] = product(piece.shape) * piece.itemsize if piece.shape else 0
+    return sizes
+
+
+def _pieces(value: Any) -> Iterable[Piece]:
+    if isinstance(value, Piece):
+        yield value
+    elif isinstance(value, (tuple, list, dict)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _pieces(part)
+
+
+def _by_rule(keeping: Keeping, sizes: dict[int, int], counted: set[int]) -> int | None:
+    held = None if keeping.loose else kept(keeping.ran)
+    if held is None:
+        counted.update(saved.place for saved in keeping.saved)  # PyTorch's account stands in for the rule's
+        return None
+    total = 0
+    for one in held:
+        if isinstance(one, Fresh):
+            total += size_of(one)
+        elif one.place not in counted:
+            counted.add(one.place)
+            total += sizes[one.place]
+    return total
+
+
+def _by_pytorch(keeping: Keeping, sizes: dict[int, int], counted: set[int]) -> int:
+    if not keeping.loose and not any(piece.needs_gradient for piece in keeping.ran.results):
+        return 0  # what was put by on the way is gone with the call
+    total = 0
+    for saved in keeping.saved:
+        if saved.place not in counted:
+            counted.add(saved.place)
+            total += saved.bytes if sizes.get(saved.place, 1) else 0
+    return total
