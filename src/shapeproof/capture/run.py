@@ -56,7 +56,8 @@ def run(
         like: how this model was run before. This run is then made in that manner, and may do no more than a tenth
             on real tensors: it is one of many, such as a size tried or an edit.
         detailed: whether each call keeps its arguments and its place in the user's code.
-        bare: whether PyTorch's shapes are enough: on real tensors no rule is asked then, and nothing is counted.
+        bare: whether PyTorch's shapes are enough: on real tensors no rule is asked then, nothing is counted, and
+            whatever the model raises is kept as it is.
         keeping: whether to run with gradients and note what is kept for backward.
 
     Raises:
@@ -116,7 +117,7 @@ def _watched(
         trace.error = error
         if _wants_gradients(error) and not gradients:
             return _watched(model, args, kwargs, detailed, effort, alone, gradients=True)
-        if not trace.manner.values and not about_shapes(trace, error):
+        if not bare and not trace.manner.values and not about_shapes(trace, error):
             raise
     finally:
         recorder.finish(model)

@@ -22,6 +22,7 @@ from shapeproof.derivation.putting import NotPut, numbers_for, run_again, unmend
 from shapeproof.errors import SpecError
 
 # Sizes that are tried, in turn, for letters without one: those of the common data sets and of ImageNet networks.
+_OF_SIZES = (IndexError, RuntimeError, ValueError, AssertionError)  # what a model raises where a size does not suit it
 COMMON_SIZES = (28, 32, 224, 64, 96, 128, 256, 299, 512, 16, 8)
 
 
@@ -139,11 +140,20 @@ def _first_that_runs(
 ) -> tuple[dict[str, int], Derivation]:
     """Try common sizes for the letters without one; after that, sizes that meet the condition which failed."""
     tried: list[tuple[dict[str, int], Derivation]] = []
+    own: Exception | None = None
     for size in COMMON_SIZES:
         base = first_guess(given, size)
-        tried.append((base, at(base, frozenset(base))))
+        try:
+            tried.append((base, at(base, frozenset(base))))
+        except _OF_SIZES as error:
+            if not free:
+                raise
+            own = own or error  # such as an index that a size makes too large: another size may do
+            continue
         if tried[-1][1].verdict != "failed" or not free:
             return tried[-1]
+    if own and not tried:
+        raise own
     base, found = tried[0]
     for _ in range(8):
         better = meeting(found, base)

@@ -15,6 +15,8 @@ from shapeproof.dims.solve import Sizes, solve
 
 MOST_BOXES = 400
 MOST_JOINED = 40
+MOST_WIDENED = 8
+MOST_TRIED = 2000  # points at which a condition between letters with few sizes is tried
 MOST_FACTOR = 16  # up to this number, `a product of sizes is at least it` is shared out among the sizes
 
 Way = Mapping[str, tuple[Relation, ...]]
@@ -40,7 +42,8 @@ def parts_of(letters: Sequence[str], relations: Sequence[Relation]) -> list[Part
     for choice in choices:
         taken, found = _chosen(kept, single, [{**way, **_both(way, more)} for way in taken for more in choice])
     parts = [replace(part, open=(*left_open, *part.open)) for part in found]
-    return [_with_ties(_without_what_follows(part), ties) for part in parts]
+    shorter = (_tried_out(_without_what_follows(part)) for part in parts)
+    return [_with_ties(part, ties) for part in shorter if part is not None]
 
 
 def _both(way: Way, choice: Way) -> Way:
@@ -85,6 +88,24 @@ def _without_what_follows(part: Part) -> Part:
         if sizes.period > 1 and len(sizes.remainders) == 1 and not sizes.intervals
     }
     return replace(part, open=tuple(r for r in part.open if not r.put(given).always))
+
+
+def _tried_out(part: Part) -> Part | None:
+    """The part without conditions that hold at each of its few sizes; ``None`` where one holds at none."""
+    left: list[Relation] = []
+    for relation in part.open:
+        names = sorted(relation.letters)
+        sets = [part.box[name].members for name in names]
+        if any(members is None for members in sets) or math.prod(len(m or ()) for m in sets) > MOST_TRIED:
+            left.append(relation)
+            continue
+        points = (dict(zip(names, sizes, strict=True)) for sizes in itertools.product(*(m or () for m in sets)))
+        outcomes = {relation.holds(point) for point in points}
+        if True not in outcomes:
+            return None
+        if False in outcomes:
+            left.append(relation)
+    return replace(part, open=tuple(left))
 
 
 def _with_ties(part: Part, ties: Mapping[str, Poly]) -> Part:
@@ -242,7 +263,23 @@ def simplified(parts: Sequence[Part]) -> list[Part]:
             break
         a, b, joined = pair
         kept = [joined if part is a else part for part in kept if part is not b]
-    return kept
+    return kept if len(kept) > MOST_WIDENED else [_widened(part, kept) for part in kept]
+
+
+def _widened(part: Part, others: Sequence[Part]) -> Part:
+    """The part with the sizes of a letter that belong to another part all the same, where that is shorter to say."""
+    for other in others:
+        for name in part.box.keys() - part.ties.keys():
+            union = part.box[name].joined(other.box[name])
+            piece = _with_ties(replace(part, box={**part.box, name: other.box[name]}), part.ties)
+            if union == FREE and other is not part and _part_within(piece, other):
+                part = _with_ties(replace(part, box={**part.box, name: union}), part.ties)
+    return part
+
+
+def _part_within(a: Part, b: Part) -> bool:
+    same_ties = b.ties.items() <= a.ties.items()
+    return same_ties and set(b.open) <= set(a.open) and a.branch == b.branch and _within(a, b)
 
 
 def pinned(domain: Domain, given: Mapping[str, int]) -> Domain | None:
@@ -267,7 +304,7 @@ def pinned(domain: Domain, given: Mapping[str, int]) -> Domain | None:
 def _joined(a: Part, b: Part) -> Part | None:
     if a.ties != b.ties or a.branch != b.branch or a.box.keys() != b.box.keys():
         return None
-    different = [name for name in a.box if a.box[name] != b.box[name]]
+    different = [name for name in a.box if a.box[name] != b.box[name] and name not in a.ties]
     if not different:
         # one way holds under a condition, the other under its opposite or without one
         left, right = set(a.open) - set(b.open), set(b.open) - set(a.open)
@@ -278,7 +315,7 @@ def _joined(a: Part, b: Part) -> Part | None:
     if len(different) > 1:
         return b if _within(a, b) else a
     union = a.box[different[0]].joined(b.box[different[0]])
-    return replace(a, box={**a.box, different[0]: union}) if union is not None else None
+    return _with_ties(replace(a, box={**a.box, different[0]: union}), a.ties) if union is not None else None
 
 
 def _within(a: Part, b: Part) -> bool:

@@ -51,6 +51,13 @@ class Sizes:
             starts += [self.start + (r - self.start) % self.period for r in self.remainders]
         return min(starts, default=None)
 
+    @property
+    def members(self) -> list[int] | None:
+        """Each size that belongs; ``None`` for a set without end."""
+        if self.period > 1 or any(high is None for _, high in self.intervals):
+            return None
+        return [size for low, high in self.intervals for size in range(low, (high or low) + 1)]
+
     def text(self, name: str) -> str:
         """The set as a condition on ``name``: ``16 <= H <= 31``."""
         if self.period == 1:
