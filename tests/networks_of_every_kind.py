@@ -61,7 +61,7 @@ class PatchEmbed(nn.Module):
         self.pos = nn.Parameter(torch.zeros(1, (img // patch) ** 2 + 1, dim))
 
     def forward(self, x):
-        b, c, h, w = x.shape
+        b, _c, _h, _w = x.shape
         x = self.proj(x).flatten(2).transpose(1, 2)
         x = torch.cat([self.cls.expand(b, -1, -1), x], dim=1)
         return x + self.pos
@@ -69,8 +69,9 @@ class PatchEmbed(nn.Module):
 
 class PatchAsserts(PatchEmbed):
     def forward(self, x):
-        b, c, h, w = x.shape
-        assert h == self.img and w % self.patch == 0, f"Input size {h}x{w} does not suit"
+        b, _c, h, w = x.shape
+        assert h == self.img, f"Input height {h} does not suit"
+        assert w % self.patch == 0, f"Input width {w} does not suit"
         return self.proj(x).reshape(b, -1, (h // self.patch) * (w // self.patch))
 
 
@@ -320,7 +321,7 @@ class RelativeBias(nn.Module):
 
 class Rotary(nn.Module):
     def forward(self, q):
-        b, h, t, d = q.shape
+        _b, _h, t, d = q.shape
         freq = 1.0 / (10000 ** (torch.arange(0, d, 2).float() / d))
         angle = torch.outer(torch.arange(t).float(), freq)
         cos, sin = angle.cos(), angle.sin()
