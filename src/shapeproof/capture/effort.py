@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
@@ -11,6 +10,7 @@ from torch.nn.parameter import is_lazy
 
 from shapeproof.capture.trace import Call, Manner
 from shapeproof.dims import product
+from shapeproof.records import dataclass
 from shapeproof.rules.registry import sizes_in
 
 WEIGHTS = 2 * 2**30  # bytes of parameters and buffers
@@ -24,7 +24,7 @@ class TooMuch(BaseException):
     """A run on real tensors is about to do more than it may; no model's ``except`` is meant to catch it."""
 
 
-@dataclass
+@dataclass()
 class Effort:
     """What one run has done so far, told before each call; ``share`` is its part of what a run may do."""
 

@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -26,6 +26,7 @@ from shapeproof.capture.trace import Call, Fed, Manner, Trace
 from shapeproof.dims import Dim, Shape, product
 from shapeproof.dims.conditions import branch, collecting, note
 from shapeproof.dims.dim import watcher
+from shapeproof.records import dataclass
 from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, find, settled, show, sizes_in
 
 _BATCHNORM = nn.modules.batchnorm.__file__
@@ -46,7 +47,7 @@ _SAME_VALUES = frozenset(
 )
 
 
-@dataclass
+@dataclass()
 class _Known:
     """What is known of one live tensor: its shape with letters, and the call that made it."""
 

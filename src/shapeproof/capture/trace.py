@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import CodeType
 from typing import Any
 
 from shapeproof.dims import Shape
 from shapeproof.dims.conditions import Condition
+from shapeproof.records import dataclass
 from shapeproof.rules.keeping import Ran
 from shapeproof.rules.registry import Derived, Operand, Violation
 
@@ -29,7 +30,7 @@ class Saved:
     bytes: int
 
 
-@dataclass
+@dataclass()
 class Keeping:
     """What one call keeps for backward, as seen from both sides.
 
@@ -44,7 +45,7 @@ class Keeping:
     loose: bool = False
 
 
-@dataclass
+@dataclass()
 class Call:
     """One operation as it ran.
 
@@ -112,7 +113,7 @@ class Manner:
     again: str = ""
 
 
-@dataclass
+@dataclass()
 class Trace:
     """Everything that one run showed.
 

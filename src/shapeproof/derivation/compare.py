@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from shapeproof.derivation.model import Derivation, Step
+from shapeproof.records import dataclass
 
 LEAST_SHARED = 0.3  # of two models with fewer step names in common, operations alone are lined up
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from shapeproof.dims.conditions import Relation
 from shapeproof.dims.expr import Poly
 from shapeproof.dims.solve import Interval, Sizes
 from shapeproof.errors import DomainError
+from shapeproof.records import dataclass
 
 MOST_SHOWN = 6  # parts that the text names one by one
 FREE = Sizes(((1, None),))

@@ -14,12 +14,12 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from shapeproof.derivation.parts import parts_of
 from shapeproof.dims.conditions import Condition, Relation
 from shapeproof.dims.expr import constant, symbol
 from shapeproof.dims.solve import solve
+from shapeproof.records import dataclass
 
 MOST_WORK = 256  # runs of the first one's size, at most, that those runs may amount to
 MOST_SECONDS = 4.0  # of the processor, in which to do them

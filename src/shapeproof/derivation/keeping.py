@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from shapeproof.capture.trace import Call, Keeping, Trace
 from shapeproof.dims import product
+from shapeproof.records import dataclass
 from shapeproof.rules.keeping import Fresh, Piece, kept, size_of
 
 # of these PyTorch makes another choice on its meta device than on real ones, and what it holds there says nothing

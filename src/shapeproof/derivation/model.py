@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from shapeproof.derivation.keeping import Kept
 from shapeproof.dims import Dim, Shape
 from shapeproof.dims.conditions import Condition
 from shapeproof.errors import DomainError, ShapeproofError
+from shapeproof.records import dataclass
 from shapeproof.rules.window import Window
 
 StepVerdict = Literal["proved", "mismatch", "unsupported", "failed"]

@@ -8,7 +8,7 @@ sizes, and must say what its letters say.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,7 @@ from shapeproof.dims import Dim, DimFloat, Shape, product, put
 from shapeproof.dims.conditions import Condition, collecting
 from shapeproof.dims.expr import Poly, constant
 from shapeproof.dims.replay import played
+from shapeproof.records import dataclass
 from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, find, sizes_in
 
 

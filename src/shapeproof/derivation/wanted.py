@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from shapeproof.derivation.derive import derive
@@ -15,6 +14,7 @@ from shapeproof.derivation.parts import by_likeness, parts_of, simplified
 from shapeproof.dims import Shape
 from shapeproof.dims.conditions import Condition, relation
 from shapeproof.errors import UsageError
+from shapeproof.records import dataclass
 from shapeproof.rules.registry import show
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from types import FrameType, ModuleType
 from typing import Any
@@ -19,6 +18,7 @@ from shapeproof.capture.trace import Call, Fed
 from shapeproof.diagnosis.edits import Setup
 from shapeproof.diagnosis.reading import called_name
 from shapeproof.diagnosis.source import Spot, node_at, resolved
+from shapeproof.records import dataclass
 
 # operations after which every element still lies in its place
 KEEPS_PLACES = frozenset(
@@ -32,7 +32,7 @@ RESHAPES = frozenset("view reshape flatten unflatten".split())
 MOVES = frozenset("permute transpose movedim moveaxis swapaxes t".split())
 
 
-@dataclass
+@dataclass()
 class Case:
     """A failed run.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from torch.utils._pytree import tree_flatten
@@ -29,6 +29,7 @@ from shapeproof.diagnosis.case import Case, tried
 from shapeproof.diagnosis.edits import Edit, Setup
 from shapeproof.diagnosis.reaching import held
 from shapeproof.diagnosis.telling import line, made_by, operands, placed, written_at
+from shapeproof.records import dataclass
 
 FINDERS = (constructing, reshaping, linear, convolution, normalisation, meeting, recurrent, attention, losses, python)
 TERMS = (constructing, normalisation, recurrent, attention, losses, python)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import torch
@@ -14,11 +14,12 @@ from shapeproof.capture.copies import deep_copy
 from shapeproof.capture.trace import Manner
 from shapeproof.diagnosis.rebuild import rebuilt
 from shapeproof.diagnosis.source import Change, Sources, Spot
+from shapeproof.records import dataclass
 
 Apply = Callable[["Setup"], None]
 
 
-@dataclass
+@dataclass()
 class Setup:
     """A model and what it is called with, and the user's files; each may be edited in a copy.
 

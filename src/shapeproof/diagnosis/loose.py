@@ -7,7 +7,6 @@ import sys
 import sysconfig
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from shapeproof.diagnosis.reaching import Reaching
 from shapeproof.diagnosis.reading import agrees, called_name, calls_of
 from shapeproof.diagnosis.rebuild import torch_class
 from shapeproof.diagnosis.source import Sources, parsed
+from shapeproof.records import dataclass
 
 Assigned = tuple[tuple[str, ...], ast.expr, "ast.FunctionDef | None"]
 _STANDARD = sysconfig.get_paths()["stdlib"]

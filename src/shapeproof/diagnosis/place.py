@@ -6,7 +6,6 @@ import ast
 import inspect
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
@@ -28,6 +27,7 @@ from shapeproof.diagnosis.reading import (
 )
 from shapeproof.diagnosis.rebuild import names, torch_class
 from shapeproof.diagnosis.source import Change, Sources, instead, parsed
+from shapeproof.records import dataclass
 
 _REGISTERS = ("add_module", "register_module", "register_buffer", "register_parameter")
 _LOOPS = (ast.For, ast.While, ast.ListComp, ast.GeneratorExp)

@@ -8,12 +8,14 @@ import gc
 import linecache
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
+
+from shapeproof.records import dataclass
 
 Spot = tuple[CodeType, int]
 
@@ -30,7 +32,7 @@ class Change:
     new: str
 
 
-@dataclass
+@dataclass()
 class Sources:
     """The user's files as edited so far, and the functions whose code the edits touch."""
 

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
 from shapeproof.dims.dim import Dim, expr_of, same
 from shapeproof.dims.expr import Floor, Number, Poly, Symbol, constant, divide
+from shapeproof.records import dataclass
 
 _NEGATED = {"==": "!=", "!=": "==", "mod": "!mod", "!mod": "mod"}
 _SIGNS = {"==": "=", "!=": "!=", ">=": ">="}

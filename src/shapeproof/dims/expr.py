@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, TypeAlias
+
+from shapeproof.records import dataclass
 
 Number: TypeAlias = "int | Fraction"
 

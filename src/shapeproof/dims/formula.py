@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from shapeproof.dims.dim import ceil_div
+from shapeproof.records import dataclass
 
 _LEVEL = {"+": 1, "-": 1, "*": 2, "/": 2}
 

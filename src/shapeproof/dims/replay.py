@@ -6,12 +6,12 @@ import itertools
 import math
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 from shapeproof.dims.expr import Node, Number, Poly, constant, floor
+from shapeproof.records import dataclass
 
 OPERATIONS: dict[str, Callable[[float, float], Any]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "**": operator.pow,

@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
 from shapeproof.dims.conditions import Relation
 from shapeproof.dims.expr import Floor, Group, Poly, Symbol, constant, divide, floor, symbol
+from shapeproof.records import dataclass
 
 MOST = 200_000  # sizes looked at, at most; beyond that the conditions are reported as they are
 Interval = tuple[int, int | None]

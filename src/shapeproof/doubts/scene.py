@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import nn
 
 from shapeproof.capture.trace import Call
 from shapeproof.dims import Dim, Shape, same
+from shapeproof.records import dataclass
 from shapeproof.rules.registry import sizes_in
 
 RESHAPES = frozenset("view reshape flatten".split())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 
+from shapeproof.records import dataclass
 from shapeproof.render.strings import said
 
 WIDTH, HEIGHT = 560, 250

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from shapeproof.derivation.model import Step
 from shapeproof.dims import Shape
+from shapeproof.records import dataclass
 
 FRONT, DEPTH = 92, 60  # pixels of the longest side, and of the most channels
 THICKEST = 4  # pixels of one channel, at most: a single one is a sheet and no block

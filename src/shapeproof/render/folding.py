@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 
 from shapeproof.derivation.model import Step
+from shapeproof.records import dataclass
 
 LONGEST = 80  # steps in one block, at most
 LEAST = 6  # steps that a fold must save

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from shapeproof.derivation.model import Derivation
+from shapeproof.records import dataclass
 from shapeproof.render.outline import Shown, shown_rows
 from shapeproof.render.words import MARKS, arithmetic_text, shape_text
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from shapeproof.records import dataclass
 
 MOST = 8  # lanes that are drawn; the steps' own words name every source
 

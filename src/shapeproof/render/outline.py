@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from shapeproof.derivation.model import Derivation, Step
+from shapeproof.records import dataclass
 from shapeproof.render import folding, lanes
 from shapeproof.render.drawing import Extent, extent, extents, first_shape
 

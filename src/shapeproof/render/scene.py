@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from shapeproof.derivation.model import Derivation
+from shapeproof.records import dataclass
 from shapeproof.render.drawing import DEPTH_X, DEPTH_Y, Extent, scales
 from shapeproof.render.mathml import brackets
 from shapeproof.render.outline import Shown, shown_rows

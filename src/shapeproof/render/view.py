@@ -5,12 +5,12 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from shapeproof.derivation.model import Derivation, ReceptiveField, Step
 from shapeproof.dims import Dim
 from shapeproof.errors import UsageError
+from shapeproof.records import dataclass
 from shapeproof.render.folding import Group, folded, owner
 from shapeproof.render.words import COLUMNS, count_text, left_out, row, shape_text, shown_steps
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from shapeproof.derivation.model import Derivation, Step
+from shapeproof.records import dataclass
 from shapeproof.render.words import arithmetic_text, shape_text
 
 AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}

@@ -8,12 +8,12 @@ input's. PyTorch's own list of them is ``tools/autograd/derivatives.yaml``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from inspect import signature
 from itertools import pairwise
 from typing import Any
 
 from shapeproof.dims import Shape, product
+from shapeproof.records import dataclass
 from shapeproof.rules.registry import Operand, find
 from shapeproof.rules.window import each_axis
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from inspect import signature
 from typing import Any
 
 from shapeproof.dims import Dim, Shape
 from shapeproof.dims.conditions import Condition, compare, note, relation
+from shapeproof.records import dataclass
 from shapeproof.rules.window import Window
 
 DOCS = "https://docs.pytorch.org/docs/stable/generated/"

@@ -7,10 +7,9 @@ s stride, d dilation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from shapeproof.dims import Dim, Formula, arithmetic, ceil_of, floor_of, names
 from shapeproof.dims.conditions import decide
+from shapeproof.records import dataclass
 
 _H, _p, _k, _s, _d = names("H p k s d")
 (_extra,) = names("output_padding")
