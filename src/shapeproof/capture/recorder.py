@@ -53,7 +53,7 @@ class _Known:
 
     alive: weakref.ref[Tensor]
     shape: Shape
-    maker: int | None
+    maker: int | None  # negative for an input of the model
     below: int | None = None
 
 
@@ -91,6 +91,7 @@ class Recorder(TorchFunctionMode):
         self._called: set[int] = set()
         self._looks_away = False
         self._stack: list[str] = []
+        self._entered = 0
         self._thread = threading.get_ident()
         self._detailed = detailed
         self._bare = bare
@@ -100,6 +101,11 @@ class Recorder(TorchFunctionMode):
         known = _Known(weakref.ref(tensor), shape, maker, below)
         self._known[id(tensor)] = known
         self._by_memory[memory(tensor)] = known
+
+    def enters(self, tensor: Tensor, shape: Shape) -> None:
+        """Note an input of the model."""
+        self._entered += 1
+        self.know(tensor, shape, -self._entered)
 
     def shape_of(self, tensor: Tensor) -> Shape:
         """The shape of a tensor, with the letters that are known of it."""
@@ -206,7 +212,9 @@ class Recorder(TorchFunctionMode):
 
     def _call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         given = list(tensors((args, kwargs)))
-        parents = {known.maker for t in given if (known := self._lookup(t)) and known.maker is not None}
+        parents = {
+            known.maker for t in given if (known := self._lookup(t)) and known.maker is not None and known.maker >= 0
+        }
         return Call(
             op=name,
             module=self._stack[-1] if self._stack else "",
@@ -238,13 +246,14 @@ class Recorder(TorchFunctionMode):
         strides = tuple(leaf.stride()) if leaf.layout == torch.strided else None
         known = self._lookup(leaf)
         dtype = str(leaf.dtype).removeprefix("torch.")
-        return Operand(self.shape_of(leaf), dtype, strides, known.below if known else None)
+        return Operand(self.shape_of(leaf), dtype, strides, *((known.below, known.maker) if known else (None, None)))
 
     def _fed(self, leaf: Any) -> Any:
         if not isinstance(leaf, Tensor):
             return leaf
         known, seen = self._lookup(leaf), self._operand(leaf)
-        return Fed(**vars(seen), maker=known.maker if known else None, identity=id(leaf))
+        maker = known.maker if known and known.maker is not None and known.maker >= 0 else None
+        return Fed(**vars(seen), maker=maker, identity=id(leaf))
 
     def _note_result(self, call: Call, result: Any, args: Any = (), kwargs: Any = None) -> None:
         call.output = mapped_sizes(result)

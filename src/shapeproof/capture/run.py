@@ -19,7 +19,7 @@ from shapeproof.capture.copies import deep_copy
 from shapeproof.capture.effort import REPEATED, Effort, TooMuch, alone_from_the_start, on_meta
 from shapeproof.capture.guard import Memory, same_randomness, untouched
 from shapeproof.capture.nesting import mapped, outlined, tensors
-from shapeproof.capture.recorder import Recorder, hooked
+from shapeproof.capture.recorder import Recorder, hooked, size_of
 from shapeproof.capture.refusal import about_shapes
 from shapeproof.capture.trace import Manner, Trace
 from shapeproof.dims import Shape
@@ -157,10 +157,10 @@ def _with_sizes_open(model: Any) -> Any:
 
 def _given(recorder: Recorder, value: Any, shape: Shape | None) -> Any:
     """An input for the run: a made tensor with its letters, or a copy of the user's, so that theirs stays as it is."""
-    if shape is not None:
-        recorder.know(value, shape)
-        return value
-    return mapped(_copied, value)
+    given = value if shape is not None else mapped(_copied, value)
+    for tensor in tensors(given):
+        recorder.enters(tensor, shape if shape is not None else size_of(tensor))
+    return given
 
 
 def _copied(tensor: Tensor) -> Tensor:

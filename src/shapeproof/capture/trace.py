@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import field
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shapeproof.dims import Shape
 from shapeproof.dims.conditions import Condition
 from shapeproof.records import dataclass
-from shapeproof.rules.keeping import Ran
 from shapeproof.rules.registry import Derived, Operand, Violation
+
+if TYPE_CHECKING:
+    from shapeproof.rules.keeping import Ran
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +12,6 @@ from shapeproof.capture.letters import with_letters
 from shapeproof.capture.refusal import python_failure
 from shapeproof.capture.run import run
 from shapeproof.capture.trace import Call, Manner, Trace
-from shapeproof.derivation.keeping import Kept, kept_of
 from shapeproof.derivation.model import Cost, Derivation, Diagnosis, ShapeWarning, Step, Verdict
 from shapeproof.derivation.steps import steps_of
 from shapeproof.dims.conditions import Condition, collecting
@@ -43,29 +41,6 @@ def derived(
     trace.entering = [shape if shape is not None else tuple(value.shape) for value, shape in (*args, *kwargs.values())
                       if shape is not None or isinstance(value, Tensor)]  # fmt: skip
     return assembled(model, trace, conditions, sizes, told)
-
-
-def kept(model: Any, args: list[Any], kwargs: dict[str, Any], made: Derivation, like: Manner | None) -> Kept:
-    """Run the model once more, with gradients, and tell what it keeps for backward.
-
-    Args:
-        model: the module or callable.
-        args: as for :func:`~shapeproof.capture.run.run`.
-        kwargs: likewise, by name.
-        made: the derivation, whose operations this run must show again.
-        like: how the model was run before.
-    """
-    try:
-        with collecting():
-            watch = functools.partial(run, model, args, kwargs, like, keeping=True)
-            trace = with_letters(watch) if made.sizes else watch()
-    except Exception as error:  # noqa: BLE001  # the model's own, which it raises with gradients alone
-        return Kept(trouble=f"with gradients the model raises {type(error).__name__}: {error}")
-    if trace.error is not None:
-        return Kept(trouble="the model does not come through")
-    if [call.op for call in trace.calls] != [step.op for step in made.steps]:
-        return Kept(trouble="with gradients the model runs other steps")
-    return kept_of(trace)
 
 
 def assembled(

@@ -13,10 +13,9 @@ from shapeproof.capture.effort import repeated
 from shapeproof.capture.run import run
 from shapeproof.capture.spec import InputSpec, first_guess, from_given, given_sizes
 from shapeproof.capture.trace import Manner, Trace
-from shapeproof.derivation.assemble import derived, kept
+from shapeproof.derivation.assemble import derived
 from shapeproof.derivation.free import checked, light, meeting, other_way
 from shapeproof.derivation.inputs import tensor_for, told
-from shapeproof.derivation.keeping import Kept
 from shapeproof.derivation.model import Derivation
 from shapeproof.derivation.putting import NotPut, numbers_for, run_again, unmended, with_numbers
 from shapeproof.errors import SpecError
@@ -79,7 +78,7 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
         return ready(made, lambda more: again(whole, {**given, **more}), numbers.tried, frozenset(base) - given.keys())
 
     def ready(made: Derivation, ask: Ask, sizes: dict[str, int], keep: frozenset[str]) -> Derivation:
-        return _with_more(made, ask, lambda at: kept(model, *pairs_at(sizes, keep), at, manner))
+        return _with_more(made, ask, lambda at: _kept_by(model, *pairs_at(sizes, keep), at, manner))
 
     def trace_at(sizes: dict[str, int]) -> Trace:
         return run(model, *pairs_at(sizes), manner, bare=light(found, sizes))
@@ -167,7 +166,13 @@ def _first_that_runs(
     return (elsewhere, at(elsewhere, frozenset(elsewhere))) if elsewhere else tried[0]
 
 
-def _with_more(derivation: Derivation, again: Ask, kept: Callable[[Derivation], Kept]) -> Derivation:
+def _kept_by(*run: Any) -> Any:
+    from shapeproof.derivation.keeping import kept_by  # here, for the few derivations that are asked for it
+
+    return kept_by(*run)
+
+
+def _with_more(derivation: Derivation, again: Ask, kept: Callable[[Derivation], Any]) -> Derivation:
     """Not part of the data: how to ask for other sizes, and for what backward keeps."""
     object.__setattr__(derivation, "_again", again)
     object.__setattr__(derivation, "_keeping", kept)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from shapeproof.capture.trace import Call, Keeping, Trace
+from shapeproof.capture.letters import with_letters
+from shapeproof.capture.run import run
+from shapeproof.capture.trace import Call, Keeping, Manner, Trace
+from shapeproof.derivation.model import Derivation
 from shapeproof.dims import product
+from shapeproof.dims.conditions import collecting
 from shapeproof.records import dataclass
 from shapeproof.rules.keeping import Fresh, Piece, kept, size_of
 
@@ -67,6 +72,29 @@ class Kept:
 
 def _plain(size: int | None) -> int | str | None:
     return size if size is None or type(size) is int else str(size)
+
+
+def kept_by(model: Any, args: list[Any], kwargs: dict[str, Any], made: Derivation, like: Manner | None) -> Kept:
+    """Run the model once more, with gradients, and tell what it keeps for backward.
+
+    Args:
+        model: the module or callable.
+        args: as for :func:`~shapeproof.capture.run.run`.
+        kwargs: likewise, by name.
+        made: the derivation, whose operations this run must show again.
+        like: how the model was run before.
+    """
+    try:
+        with collecting():
+            watch = functools.partial(run, model, args, kwargs, like, keeping=True)
+            trace = with_letters(watch) if made.sizes else watch()
+    except Exception as error:  # noqa: BLE001  # the model's own, which it raises with gradients alone
+        return Kept(trouble=f"with gradients the model raises {type(error).__name__}: {error}")
+    if trace.error is not None:
+        return Kept(trouble="the model does not come through")
+    if [call.op for call in trace.calls] != [step.op for step in made.steps]:
+        return Kept(trouble="with gradients the model runs other steps")
+    return kept_of(trace)
 
 
 def kept_of(trace: Trace) -> Kept:

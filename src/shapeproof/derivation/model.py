@@ -6,17 +6,21 @@ import importlib
 import json
 from collections.abc import Callable
 from dataclasses import field
+from fractions import Fraction
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from shapeproof.capture.trace import Manner, Trace
 from shapeproof.derivation.domain import Domain, whole
-from shapeproof.derivation.keeping import Kept
 from shapeproof.dims import Dim, Shape
 from shapeproof.dims.conditions import Condition
 from shapeproof.errors import DomainError, ShapeproofError
 from shapeproof.records import dataclass
 from shapeproof.rules.window import Window
+
+if TYPE_CHECKING:
+    from shapeproof.derivation.keeping import Kept
+    from shapeproof.derivation.places import Places
 
 StepVerdict = Literal["proved", "mismatch", "unsupported", "failed"]
 Verdict = Literal["proved", "incomplete", "mismatch", "failed"]
@@ -50,15 +54,34 @@ class Cost:
 class ReceptiveField:
     """What part of the input one output element sees, one entry per spatial axis, in input elements.
 
+    The statistics of batch normalisation are left out.
+
     Attributes:
-        size: how many elements wide.
-        stride: how far apart two neighbours' fields are.
+        size: how many elements wide, at the widest, padding beyond the edges included. Where all is mixed, as by a
+            linear layer over a flattened map, by attention or by a mean, the input's own elements alone.
+        stride: how far apart two neighbours' fields are: a fraction where an axis has become longer than the input's,
+            0 where all elements see the same.
         start: where the first output element's field begins (negative: in the padding).
+        places: for each axis, what each single position sees.
     """
 
     size: tuple[int, ...]
-    stride: tuple[int, ...]
+    stride: tuple[int | Fraction, ...]
     start: tuple[int, ...]
+    places: tuple[Places, ...] = field(default=(), repr=False)
+
+    def at(self, *position: int) -> tuple[tuple[int, int] | None, ...]:
+        """The first and the last element that the output element at this position sees, along each axis.
+
+        Args:
+            position: one number per spatial axis, from 0.
+        """
+        return tuple(place.at(where) for place, where in zip(self.places, position, strict=True))
+
+    def to_dict(self) -> dict[str, list[int | str]]:
+        """Plain data; a fraction is its text, as ``"1/2"``."""
+        plain = [size if isinstance(size, int) else str(size) for size in self.stride]
+        return {"size": list(self.size), "stride": plain, "start": list(self.start)}
 
 
 @dataclass(frozen=True)
@@ -152,7 +175,6 @@ class Step:
         arithmetic: the formula with its values and result.
         verdict: ``"proved"`` ``"mismatch"`` ``"unsupported"`` or ``"failed"``.
         cost: what it costs.
-        receptive_field: what one element of its output sees of the input; ``None`` where that is not defined.
         parents: indices of the steps whose results went in.
         windows: for sliding windows, one per spatial axis.
         notes: what should not be overlooked, such as a row that the floor drops.
@@ -170,11 +192,16 @@ class Step:
     arithmetic: str
     verdict: StepVerdict
     cost: Cost
-    receptive_field: ReceptiveField | None = None
     parents: tuple[int, ...] = ()
     windows: tuple[Window, ...] = ()
     notes: tuple[str, ...] = ()
     requires: tuple[Condition, ...] = ()
+    _fields: Callable[[int], ReceptiveField | None] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def receptive_field(self) -> ReceptiveField | None:
+        """What one element of its output sees of the model's first input; ``None`` where that is not known exactly."""
+        return self._fields(self.index) if self._fields else None
 
 
 @dataclass(frozen=True)
@@ -220,6 +247,8 @@ class Derivation:
 
         The model is run once more for it, with gradients, when it is first asked for; no gradient is computed.
         """
+        from shapeproof.derivation.keeping import Kept  # here, for the few derivations that are asked for it
+
         return self._keeping(self) if self._keeping else Kept(trouble="this derivation cannot be run again")
 
     def at(self, **sizes: int) -> Derivation:
@@ -322,12 +351,12 @@ def plain_shape(shape: Any) -> Any:
 
 
 def _step_dict(step: Step) -> dict[str, Any]:
-    row = {k: v for k, v in vars(step).items() if k not in ("windows", "cost", "receptive_field")}
+    row = {k: v for k, v in vars(step).items() if k not in ("windows", "cost", "_fields")}
     row |= {key: plain_shape(row[key]) for key in ("inputs", "output", "derived", "parents", "notes")}
     row["requires"] = [str(condition.relation) for condition in step.requires]
     row["cost"] = {k: plain_shape(v) for k, v in vars(step.cost).items()}
     seen = step.receptive_field
-    row["receptive_field"] = None if seen is None else {k: list(v) for k, v in vars(seen).items()}
+    row["receptive_field"] = None if seen is None else seen.to_dict()
     row["windows"] = [{k: plain_shape(v) for k, v in vars(w).items()} for w in step.windows]
     return row
 

@@ -165,8 +165,9 @@ def _trace_at(trace: Trace, numbers: Numbers, ran_at: Mapping[str, int]) -> Trac
 def _call_at(call: Call, numbers: Numbers) -> Call:
     if call.derived is None or call.asked is None or call.caught:
         raise NotPut(f"the letters do not tell what {call.op} does")
+    asked = numbers.into(call.asked)
     with collecting(apart=True):
-        derived = _answer(call, numbers)
+        derived = _answer(call, asked)
     shapes = sizes_in(derived.shape)
     if derived.shape != numbers.into(call.derived.shape) or len(shapes) != len(sizes_in(call.output)):
         raise NotPut(f"the letters do not tell which shape {call.op} gives")
@@ -176,15 +177,16 @@ def _call_at(call: Call, numbers: Numbers) -> Call:
         output=_nested(call.output, iter(shapes)),
         derived=derived,
         requires=numbers.conditions(call.requires),
+        asked=asked,
         given=numbers.into(call.given),
         bytes_out=sum(product(shapes[place]) * size for place, size in call.made),
     )
 
 
-def _answer(call: Call, numbers: Numbers) -> Derived:
+def _answer(call: Call, asked: Any) -> Derived:
     """What the rule says of the call with these numbers."""
     rule = find(call.op)
-    args, kwargs = numbers.into(call.asked)
+    args, kwargs = asked
     try:
         if rule is None:
             raise Unsupported

@@ -5,27 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from shapeproof.capture.trace import Call
-from shapeproof.derivation import field
 from shapeproof.derivation.model import Cost, ReceptiveField, Step, StepVerdict
-from shapeproof.dims import Dim
 from shapeproof.dims.conditions import Condition
 
 
 def steps_of(calls: list[Call], parameters: dict[int, tuple[int, int]]) -> tuple[Step, ...]:
     """Every call as a step; ``parameters`` gives the number and bytes of each parameter, counted where first used."""
     counted: set[int] = set()
-    fields: list[ReceptiveField | None] = []
+    fields = FieldsOf(calls)
     steps = []
     for index, call in enumerate(calls):
-        fields.append(_field(call, fields))
         new = [parameters[p] for p in dict.fromkeys(call.parameters) if p not in counted]
         counted.update(call.parameters)
         cost = Cost(sum(n for n, _ in new), _macs(call), call.bytes_out, sum(size for _, size in new))
-        steps.append(_step(index, call, cost, fields[-1]))
+        steps.append(_step(index, call, cost, fields))
     return tuple(steps)
 
 
-def _step(index: int, call: Call, cost: Cost, seen: ReceptiveField | None) -> Step:
+def _step(index: int, call: Call, cost: Cost, fields: FieldsOf) -> Step:
     derived = call.derived
     verdict = _verdict(call)
     agreed = derived is not None and verdict == "proved"
@@ -35,7 +32,7 @@ def _step(index: int, call: Call, cost: Cost, seen: ReceptiveField | None) -> St
         derived=derived.shape if derived else None,
         formula=derived.formula if derived else "",
         arithmetic=derived.arithmetic if derived else "",
-        verdict=verdict, cost=cost, receptive_field=seen, parents=call.parents,
+        verdict=verdict, cost=cost, parents=call.parents, _fields=fields,
         windows=derived.windows if derived else (),
         notes=_notes(call),
         requires=call.requires + _broken(call),
@@ -81,21 +78,19 @@ def _macs(call: Call) -> int | None:
     return call.derived.macs if call.derived else None
 
 
-def _field(call: Call, before: list[ReceptiveField | None]) -> ReceptiveField | None:
-    """Windows widen the field; what keeps every spatial size passes it on; anything else mixes positions."""
-    windows = call.derived.windows if call.derived else ()
-    seen = [before[parent] for parent in call.parents]
-    if windows:
-        entering = field.together(seen) if seen else field.start(len(windows))
-        ok = entering is not None and len(entering.size) == len(windows)
-        return field.after(entering, windows) if ok and entering else None
-    found = field.together(seen) if seen else None
-    if found is None or not _keeps_places(call):
-        return None
-    return found
+class FieldsOf:
+    """The receptive fields of a run's steps by their index, all worked out when the first is asked for."""
 
+    def __init__(self, calls: list[Call]) -> None:
+        """Of a call that raised, nothing is kept: it holds its arguments."""
+        self._calls = [None if call.error else call for call in calls]
+        self._known: list[ReceptiveField | None] = []
 
-def _keeps_places(call: Call) -> bool:
-    """Whether output and input have the same sizes along the last axes, element for element."""
-    formula = call.derived.formula if call.derived else ""
-    return formula in ("out = in", "out = broadcast(a, b)", "sum along dim") and not isinstance(call.output, Dim)
+    def __call__(self, index: int) -> ReceptiveField | None:
+        """The field of one step; ``None`` where none is known or defined."""
+        if not self._known:
+            from shapeproof.derivation.field import Fields  # here: most derivations are not asked for any field
+
+            fields = Fields()
+            self._known = [fields.after(call) for call in self._calls]
+        return self._known[index]

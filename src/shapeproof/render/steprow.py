@@ -212,7 +212,7 @@ def _details(shown: Shown, live: Live) -> str:
     return f'<div class="cost">{brief}<details>{said("more", "summary")}<dl>{listed}</dl></details></div>'
 
 
-def _times(sizes: tuple[int, ...]) -> str:
+def _times(sizes: tuple[Any, ...]) -> str:
     """Sizes as one says them: ``5 x 5``."""
     return " x ".join(map(str, sizes))
 

@@ -62,12 +62,14 @@ class Operand:
         dtype: its name.
         stride: in elements.
         below: for whole numbers that count from 0 to a size, as positions do, that size; ``None`` for any other values.
+        origin: which call made it; negative for an input of the model, -1 for the first; ``None`` for anything else.
     """
 
     shape: Shape
     dtype: str = "float32"
     stride: tuple[int, ...] | None = None
     below: int | None = None
+    origin: int | None = None
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def _stage(found: Derivation, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "steps": [_told(step) for step in steps],
-        "field": None if seen is None else {key: list(value) for key, value in vars(seen).items()},
+        "field": None if seen is None else seen.to_dict(),
     }
 
 
