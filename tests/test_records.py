@@ -97,3 +97,17 @@ def test_what_is_open_can_change_and_shares_nothing():
     assert first == second
     with pytest.raises(TypeError, match="unhashable"):
         hash(first)
+
+
+def test_a_class_that_checks_its_fields_is_asked_to():
+    @dataclass(frozen=True)
+    class Positive:
+        size: int
+
+        def __post_init__(self):
+            if self.size < 1:
+                raise ValueError(self.size)
+
+    assert Positive(1).size == 1
+    with pytest.raises(ValueError, match="0"):
+        Positive(0)

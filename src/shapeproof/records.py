@@ -25,7 +25,11 @@ else:
 def _made(cls: Any, frozen: bool) -> Any:
     cls = dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
     entries = dataclasses.fields(cls)
-    methods = {"__init__": _init(entries), "__repr__": _repr, **_equality([e.name for e in entries if e.compare])}
+    methods = {
+        "__init__": _init(entries, hasattr(cls, "__post_init__")),
+        "__repr__": _repr,
+        **_equality([e.name for e in entries if e.compare]),
+    }
     if frozen:
         methods |= {"__setattr__": _refused, "__delattr__": _refused}
     else:
@@ -36,8 +40,8 @@ def _made(cls: Any, frozen: bool) -> Any:
     return cls
 
 
-def _init(entries: tuple[dataclasses.Field[Any], ...]) -> Any:
-    """Takes the fields by place or name, and writes them past a frozen class's own ``__setattr__``."""
+def _init(entries: tuple[dataclasses.Field[Any], ...], checks: bool) -> Any:
+    """Takes the fields by place or name, writes them past a frozen class's own ``__setattr__``, and lets it check."""
     scope: dict[str, Any] = {"MISSING": dataclasses.MISSING}
     arguments, lines = ["self"], ["__values = self.__dict__"]
     for entry in entries:
@@ -49,6 +53,7 @@ def _init(entries: tuple[dataclasses.Field[Any], ...]) -> Any:
             scope[f"default_{name}"] = entry.default
         arguments.append(f"{name}=default_{name}" if f"default_{name}" in scope else name)
         lines.append(f"__values[{name!r}] = {value}")
+    lines += ["self.__post_init__()"] if checks else []
     made: dict[str, Any] = {}
     exec(f"def __init__({', '.join(arguments)}): {'; '.join(lines)}", scope, made)  # noqa: S102  # of our own fields
     return made["__init__"]

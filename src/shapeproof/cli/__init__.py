@@ -59,6 +59,13 @@ def cli() -> None:
     """Derive the shapes of PyTorch models by formula, prove them, explain errors, and train."""
 
 
+def _one_line(mistake: click.ClickException) -> str:
+    """What is wrong with a command line, and where its help is."""
+    asked = getattr(mistake, "ctx", None)
+    path = asked.command_path if asked else "shapeproof"
+    return f"shapeproof: {' '.join(mistake.format_message().split())} ({path} --help tells more)"
+
+
 def main(argv: list[str] | None = None) -> Any:
     """Run the command line; a user's mistake ends with one line on standard error and exit status 2."""
     try:
@@ -68,8 +75,11 @@ def main(argv: list[str] | None = None) -> Any:
     except click.Abort:
         click.echo("interrupted", err=True)
         sys.exit(130)
+    except click.exceptions.NoArgsIsHelpError as asked:
+        asked.show()
+        sys.exit(asked.exit_code)
     except click.ClickException as mistake:
-        mistake.show()
+        click.echo(_one_line(mistake), err=True)
         sys.exit(mistake.exit_code)
     except OwnError as mistake:
         click.echo(f"shapeproof: {mistake}", err=True)
