@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import random
 import sys
 import types
@@ -17,7 +18,7 @@ from torch.nn.parameter import is_lazy
 
 from shapeproof.capture.nesting import tensors
 
-_OPAQUE = (Tensor, nn.Module, type, types.ModuleType, types.FunctionType, types.MethodType)
+_CLOSED = (str, int, float, Tensor, nn.Module, type, types.ModuleType, types.FunctionType, types.MethodType)
 _SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
     (torch.get_default_dtype, torch.set_default_dtype),
     (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
@@ -32,8 +33,12 @@ _SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
 
 
 @contextmanager
-def untouched(model: Any) -> Iterator[None]:
-    """Swap the buffers for copies, note every attribute and setting, and put all of it back when the block ends."""
+def untouched(model: Any) -> Iterator[list[Tensor]]:
+    """Swap the buffers for copies, note every attribute and setting, and put all of it back when the block ends.
+
+    Yields:
+        The copies, into which the block may write.
+    """
     modules = list(model.modules()) if isinstance(model, nn.Module) else []
     contents = Contents()
     settings = [get() for get, _ in _SETTINGS]
@@ -45,7 +50,7 @@ def untouched(model: Any) -> Iterator[None]:
             # a new dictionary, so that the model's own is never written
             module.__dict__["_buffers"] = {k: _copied(v, copies) for k, v in module._buffers.items()}
             module.__dict__["_parameters"] = dict(module._parameters)
-        yield
+        yield list(copies.values())
     finally:
         contents.put_back()
         for (get, put), value in zip(_SETTINGS, settings, strict=True):
@@ -66,7 +71,7 @@ class Contents:
         waiting = [value]
         while waiting:
             value = waiting.pop()
-            if isinstance(value, (str, int, float, *_OPAQUE)) or value is None or id(value) in self._noted:
+            if isinstance(value, _CLOSED) or value is None or id(value) in self._noted:
                 continue
             waiting.extend(self._noted_here(value))
 
@@ -105,10 +110,9 @@ def _same(held: Any, contents: Any) -> bool:
     """Whether the very same objects stand in the same places; equality would ask tensors."""
     if len(held) != len(contents):
         return False
-    if isinstance(held, dict):
-        pairs = zip(held.items(), contents.items(), strict=True)
-        return all(a is b and v is w for (a, v), (b, w) in pairs)
-    return all(a is b for a, b in zip(held, contents, strict=True))
+    if isinstance(held, dict) and not all(map(operator.is_, held.values(), contents.values())):
+        return False
+    return all(map(operator.is_, held, contents))
 
 
 def _copied(buffer: Tensor | None, copies: dict[int, Tensor]) -> Tensor | None:
@@ -157,9 +161,9 @@ class Memory:
         self._kept: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}
         self._data: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def made(self, place: int) -> None:
-        """Memory that belongs to a result of this run may be written into."""
-        self._made.add(place)
+    def made(self, *places: int) -> None:
+        """Memory that belongs to this run alone may be written into."""
+        self._made.update(places)
 
     def about_to_write(self, *targets: Any) -> None:
         """Copy whatever these tensors look at, unless this run has made it."""

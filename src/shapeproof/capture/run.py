@@ -17,7 +17,7 @@ from torch.nn.parameter import is_lazy
 
 from shapeproof.capture.copies import deep_copy
 from shapeproof.capture.effort import REPEATED, Effort, TooMuch, alone_from_the_start, on_meta
-from shapeproof.capture.guard import Memory, same_randomness, untouched
+from shapeproof.capture.guard import Memory, memory, same_randomness, untouched
 from shapeproof.capture.nesting import mapped, outlined, tensors
 from shapeproof.capture.recorder import Recorder, hooked, size_of
 from shapeproof.capture.refusal import about_shapes
@@ -102,7 +102,8 @@ def _watched(
     recorder = (_keeper() if keeping else Recorder)(model, kept, effort, alone, detailed, bare)
     trace = recorder.trace
     try:
-        with untouched(model), same_randomness(), torch.set_grad_enabled(gradients), _eager(), hooked(recorder):
+        with untouched(model) as own, same_randomness(), torch.set_grad_enabled(gradients), _eager(), hooked(recorder):
+            kept.made(*map(memory, own))
             positional = [_given(recorder, *pair) for pair in args]
             named = {key: _given(recorder, *pair) for key, pair in kwargs.items()}
             with recorder:

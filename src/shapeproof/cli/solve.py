@@ -65,7 +65,7 @@ def _windows(size_in: int, size_out: int, choices: dict[str, Any], form: str) ->
     except ValueError as error:
         raise UsageError(str(error)) from error
     if form == "json":
-        click.echo(json.dumps([vars(w) | {"size_out": w.size_out, "arithmetic": w.arithmetic} for w in found]))
+        click.echo(json.dumps([w.arguments | {"size_out": w.size_out, "arithmetic": w.arithmetic} for w in found]))
         return 0 if found else 1
     for window in found:
         click.echo(_line(window))
@@ -76,7 +76,7 @@ def _windows(size_in: int, size_out: int, choices: dict[str, Any], form: str) ->
 
 def _line(window: Any) -> str:
     """The arguments as they stand in code, and the arithmetic."""
-    told = {name: value for name, value in vars(window).items() if name not in ("size_in", "ceil_mode")}
+    told = {name: value for name, value in window.arguments.items() if name not in ("size_in", "ceil_mode")}
     usual = {"dilation": 1, "output_padding": 0}
     words = " ".join(f"{name}={value}" for name, value in told.items() if usual.get(name) != value)
     dropped = getattr(window, "dropped", 0)

@@ -14,10 +14,8 @@ from shapeproof.capture.run import run
 from shapeproof.capture.spec import InputSpec, first_guess, from_given, given_sizes
 from shapeproof.capture.trace import Manner, Trace
 from shapeproof.derivation.assemble import derived
-from shapeproof.derivation.free import checked, light, meeting, other_way
 from shapeproof.derivation.inputs import tensor_for, told
 from shapeproof.derivation.model import Derivation
-from shapeproof.derivation.putting import NotPut, numbers_for, run_again, unmended, with_numbers
 from shapeproof.errors import SpecError
 
 # Sizes that are tried, in turn, for letters without one: those of the common data sets and of ImageNet networks.
@@ -26,6 +24,7 @@ COMMON_SIZES = (28, 32, 224, 64, 96, 128, 256, 299, 512, 16, 8)
 
 
 Ask = Callable[[dict[str, int]], Derivation]
+At = Callable[[dict[str, int], frozenset[str]], Derivation]
 
 
 def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any) -> Derivation:
@@ -66,6 +65,8 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
         return derived(model, *pairs_at(sizes, keep), letters, said, manner)
 
     def again(whole: Derivation, given: dict[str, int]) -> Derivation:
+        from shapeproof.derivation.putting import NotPut, numbers_for, run_again, unmended, with_numbers  # only now
+
         numbers = numbers_for(whole, given)
         said = [told(value, given) for value in (*inputs, *keywords.values())]
         try:
@@ -80,14 +81,12 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
     def ready(made: Derivation, ask: Ask, sizes: dict[str, int], keep: frozenset[str]) -> Derivation:
         return _with_more(made, ask, lambda at: _kept_by(model, *pairs_at(sizes, keep), at, manner))
 
-    def trace_at(sizes: dict[str, int]) -> Trace:
-        return run(model, *pairs_at(sizes), manner, bare=light(found, sizes))
-
     base, found = _first_that_runs(given, at, bool(free))
     manner = repeated(found.manner, found.cost.macs)
     if base and found.verdict not in ("failed", "mismatch"):
-        found = checked(found, lambda sizes: at(sizes, frozenset(sizes)), trace_at)
-    found = _with_edits(model, found, *pairs_at(base))
+        found = _borne_out(found, at, lambda sizes, bare: run(model, *pairs_at(sizes), manner, bare=bare))
+    if found.verdict == "failed" or found.warnings:
+        found = _with_edits(model, found, *pairs_at(base))
     return ready(found, lambda numbers: again(found, numbers), base, frozenset(base))
 
 
@@ -134,9 +133,7 @@ def _setup(model: Any, found: Derivation, args: list[Any], kwargs: dict[str, Any
     return edits.Setup(model, [value for value, _ in args], named, repeated(found.manner, found.cost.macs))
 
 
-def _first_that_runs(
-    given: list[InputSpec], at: Callable[[dict[str, int], frozenset[str]], Derivation], free: bool
-) -> tuple[dict[str, int], Derivation]:
+def _first_that_runs(given: list[InputSpec], at: At, free: bool) -> tuple[dict[str, int], Derivation]:
     """Try common sizes for the letters without one; after that, sizes that meet the condition which failed."""
     tried: list[tuple[dict[str, int], Derivation]] = []
     own: Exception | None = None
@@ -153,7 +150,20 @@ def _first_that_runs(
             return tried[-1]
     if own and not tried:
         raise own
-    base, found = tried[0]
+    return _sought(*tried[0], at)
+
+
+def _borne_out(found: Derivation, at: At, trace_at: Callable[[dict[str, int], bool], Trace]) -> Derivation:
+    from shapeproof.derivation.free import checked  # here, since numbers alone do without it
+
+    return checked(found, lambda sizes: at(sizes, frozenset(sizes)), trace_at)
+
+
+def _sought(base: dict[str, int], found: Derivation, at: At) -> tuple[dict[str, int], Derivation]:
+    """Sizes that meet the condition which failed, or take the model another way; what failed where there are none."""
+    from shapeproof.derivation.free import meeting, other_way  # as above
+
+    tried = base, found
     for _ in range(8):
         better = meeting(found, base)
         if better is None:
@@ -161,9 +171,9 @@ def _first_that_runs(
         base, found = better, at(better, frozenset(better))
         if found.verdict != "failed":
             return base, found
-    base, found = tried[0]
+    base, found = tried
     elsewhere = other_way(found, base, lambda sizes: at(sizes, frozenset(sizes)))
-    return (elsewhere, at(elsewhere, frozenset(elsewhere))) if elsewhere else tried[0]
+    return (elsewhere, at(elsewhere, frozenset(elsewhere))) if elsewhere else tried
 
 
 def _kept_by(*run: Any) -> Any:

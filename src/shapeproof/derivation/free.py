@@ -16,7 +16,7 @@ from shapeproof.derivation.parts import by_likeness, parts_of, simplified
 from shapeproof.dims.conditions import collecting
 from shapeproof.dims.dim import at
 
-RunAt = Callable[[dict[str, int]], Trace]
+RunAt = Callable[[dict[str, int], bool], Trace]
 DeriveAt = Callable[[dict[str, int]], Derivation]
 
 LIGHT_MACS = 10**9
@@ -107,13 +107,13 @@ def _borne_out(derivation: Derivation, way: Way, domain: Domain, run_at: RunAt) 
     lost: Step | None = None
     unlike = ""
     for sizes in inside:
-        trace = _safely(run_at, sizes)
+        trace = _safely(run_at, sizes, light(derivation, sizes))
         if trace is None or trace.error is not None:
             unlike = unlike or f"it does not run at {_words(sizes)}"
         elif all(relation.holds(sizes) for relation in way.relations):
             lost = lost or _first_unlike(derivation, trace, sizes)
     for sizes in outside:
-        trace = _safely(run_at, sizes)
+        trace = _safely(run_at, sizes, light(derivation, sizes))
         if trace is not None and trace.error is None:
             unlike = unlike or f"it runs at {_words(sizes)} too"
     return lost, unlike
@@ -123,9 +123,9 @@ def _words(sizes: dict[str, int]) -> str:
     return ", ".join(f"{name} = {size}" for name, size in sizes.items())
 
 
-def _safely(run_at: RunAt, sizes: dict[str, int]) -> Trace | None:
+def _safely(run_at: RunAt, sizes: dict[str, int], bare: bool) -> Trace | None:
     try:
-        return run_at(sizes)
+        return run_at(sizes, bare)
     except Exception:  # noqa: BLE001  # the model's own error at another size: it does not run there
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from shapeproof.dims.dim import ceil_div
@@ -47,21 +48,29 @@ class Formula:
         right: int = self.parts[1].value(sizes)
         return left + right if self.kind == "+" else left - right if self.kind == "-" else left * right
 
+    @cached_property
+    def letters(self) -> str:
+        """The formula written with its letters (``2p``)."""
+        return self._text(None)
+
     def text(self, sizes: Mapping[str, int] | None = None) -> str:
         """Write the formula, with its letters (``2p``) or, given sizes, with its values (``2*2``)."""
+        return self._text(sizes) if sizes else self.letters
+
+    def _text(self, sizes: Mapping[str, int] | None) -> str:
         if self.kind == "name":
             return _written(sizes[self.parts[0]]) if sizes else str(self.parts[0])
         if self.kind == "number":
             return str(self.parts[0])
         if self.kind in ("floor", "ceil"):
-            return f"{self.kind}({self.parts[0].text(sizes)})"
+            return f"{self.kind}({self.parts[0]._text(sizes)})"
         left, right = (self._wrapped(part, place, sizes) for place, part in enumerate(self.parts))
         if self.kind in "+-":
             return f"{left} {self.kind} {right}"
         return f"{left}{right}" if self.kind == "*" and not sizes else f"{left}{self.kind}{right}"
 
     def _wrapped(self, part: Formula, place: int, sizes: Mapping[str, int] | None) -> str:
-        text = part.text(sizes)
+        text = part._text(sizes)
         level = _LEVEL.get(part.kind, 3)
         compound = sizes is not None and " " in text and part.kind == "name"
         if level < _LEVEL[self.kind] or (place and level == _LEVEL[self.kind] and self.kind in "-/"):

@@ -7,6 +7,10 @@ s stride, d dilation.
 
 from __future__ import annotations
 
+from dataclasses import fields
+from functools import cached_property
+from typing import Any
+
 from shapeproof.dims import Dim, Formula, arithmetic, ceil_of, floor_of, names
 from shapeproof.dims.conditions import decide
 from shapeproof.records import dataclass
@@ -63,23 +67,28 @@ class Window:
         """Elements from the first to the last that the window covers."""
         return self.dilation * (self.kernel_size - 1) + 1
 
-    @property
+    @cached_property
     def overhangs(self) -> bool:
         """In ceil mode: whether the last window would start in the padding at the end, and is therefore left out."""
+        if not self.ceil_mode:
+            return False
         last = (self.formula.value(self.sizes) - 1) * self.stride
-        return self.ceil_mode and decide(">=", last, self.size_in + self.padding)
+        return decide(">=", last, self.size_in + self.padding)
 
-    @property
+    @cached_property
     def size_out(self) -> int:
         """How many positions the window has."""
         return self.formula.value(self.sizes) - (1 if self.overhangs else 0)
 
-    @property
+    @cached_property
     def arithmetic(self) -> str:
         """The formula with its values, as one writes it on paper."""
-        if self.overhangs:
-            return f"{self.formula.text(self.sizes)} - 1 = {self.size_out}"
-        return arithmetic(self.formula, self.sizes)
+        return f"{self.formula.text(self.sizes)}{' - 1' if self.overhangs else ''} = {self.size_out}"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What it was made with, by name."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
 
     @property
     def unreached(self) -> int:
