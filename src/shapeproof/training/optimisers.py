@@ -79,8 +79,15 @@ class Muon(torch.optim.Optimizer):
         step = gradient.add(state["momentum_buffer"], alpha=momentum)
         if self.renormalise:
             kernel.mul_(len(kernel) ** 0.5 / kernel.norm().clamp_min(1e-12))
-        update = orthogonalised(step.reshape(len(kernel), -1), dtype=self.dtype).view(kernel.shape)
-        kernel.add_(update.to(kernel.dtype), alpha=-lr)
+        update = orthogonalised(_as_stored(step).flatten(1), dtype=self.dtype)
+        rows = _as_stored(kernel)
+        rows.add_(update.view(rows.shape), alpha=-lr)
+
+
+def _as_stored(kernel: Tensor) -> Tensor:
+    """A kernel with its dimensions in the order of memory: the order of a matrix's columns does not matter here."""
+    stored = kernel.dim() == 4 and kernel.is_contiguous(memory_format=torch.channels_last)
+    return kernel.permute(0, 2, 3, 1) if stored else kernel
 
 
 def build(model: nn.Module, recipe: Recipe, *, bfloat16: bool) -> list[torch.optim.Optimizer]:

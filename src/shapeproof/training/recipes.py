@@ -44,8 +44,9 @@ class Recipe:
         flip: Whether half of the training pictures are mirrored; right for photographs, wrong for digits and letters.
         drop_last: Whether pictures that do not fill the last batch of an epoch are left out of that epoch.
         precision: ``"float32"``, or ``"auto"``: bfloat16 arithmetic (float32 weights) where the processor has it.
-        fast_kernels: Whether to use channels-last memory, pooling before ReLU (the same numbers, sooner) and fused
-            optimisers. Without it every operation runs as it is written.
+        fast_kernels: Whether to use channels-last memory, pooling before ReLU, one matrix product where a kernel lies
+            mostly over padding (the same sums, sooner) and fused optimisers. Without it every operation runs as it is
+            written.
         average: Decay of an exponential running mean of the weights, which then is the result; 0 for none.
         recalibrate: Training pictures, neither moved nor turned, over which batch normalisation takes its statistics
             anew at the end, at least 0; testing then meets the statistics of such pictures. 0 for none.

@@ -16,7 +16,8 @@ from shapeproof.data.known import NAMES
 from shapeproof.data.reading import Reading
 from shapeproof.errors import UsageError
 from shapeproof.models import target
-from shapeproof.training import files
+from shapeproof.training import files, kernels
+from shapeproof.training.fit import sample
 from shapeproof.training.preparation import Preparation, give_lazy_layers_sizes
 from shapeproof.training.recipes import Recipe, from_dict
 
@@ -167,8 +168,12 @@ def predictions(
     device = device or next((p.device for p in model.parameters()), torch.device("cpu"))
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
+    many = len(images) >= batch_size  # for fewer, trying the quicker order costs more than it saves
     try:
-        parts = [model(preparation(part.to(device))).float().softmax(1).cpu() for part in chunks(images, batch_size)]
+        with kernels.sooner(model, sample(preparation, 2).to(device), wanted=many):
+            parts = [
+                model(preparation(part.to(device))).float().softmax(1).cpu() for part in chunks(images, batch_size)
+            ]
     finally:
         for module, mode in modes:
             module.training = mode

@@ -187,8 +187,8 @@ class Session:
             CannotWriteError: If the disk will not have the state; the last one written stays.
         """
         x = sample(self.preparation, 2).to(self.world.device)
-        reorder = kernels.pooled_first(self.model, x) if self.recipe.fast_kernels else contextlib.nullcontext()
-        with Stop() as stop, synced_normalisation(self.model, self.world), reorder:
+        sooner = kernels.sooner(self.model, x, wanted=self.recipe.fast_kernels)
+        with Stop() as stop, synced_normalisation(self.model, self.world), sooner:
             if not trainer.progress.step:
                 self._first_files(trainer)
             try:

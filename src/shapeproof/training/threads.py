@@ -49,7 +49,7 @@ def available(root: Path = Path("/sys/fs/cgroup")) -> int:
     return max(1, allowed if limit is None else min(allowed, int(limit)))
 
 
-def choose(step: Callable[[], object], asked: int | None = None, repeats: int = 4) -> Choice:
+def choose(step: Callable[[], object], asked: int | None = None, repeats: int = 2) -> Choice:
     """Choose the number of threads, and set it.
 
     Args:
