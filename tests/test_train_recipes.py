@@ -12,6 +12,7 @@ from shapeproof.errors import UsageError
 from shapeproof.models.document import FourStage, TwoStage
 from shapeproof.training import kernels, optimisers, threads
 from shapeproof.training.batches import Batches, distorted, held_back, plan, split
+from shapeproof.training.fit import suited
 from shapeproof.training.preparation import Preparation, measured
 from shapeproof.training.recalibrate import recalibrate
 from shapeproof.training.recipes import BEST, FAST, RECIPES, REFERENCE, find, from_dict
@@ -58,7 +59,7 @@ def test_an_unknown_recipe_names_the_known_ones():
 
 
 def test_the_rate_rises_over_a_fifth_and_falls_to_zero():
-    rates = [optimisers.rate(FAST, step, 100) for step in range(100)]
+    rates = [optimisers.rate(BEST, step, 100) for step in range(100)]
     assert rates[0] == pytest.approx(0.05)
     assert max(rates) == rates[19] == rates[20] == 1.0
     assert rates[60] == pytest.approx(0.5)
@@ -256,6 +257,38 @@ def test_the_shares_of_all_processes_are_the_batch(recipe, world):
         assert torch.allclose(torch.cat([share.x for share in shares]), whole.x, atol=1e-6)
         assert torch.equal(torch.cat([share.y for share in shares]), whole.y)
         assert {share.count for share in shares} == {40}
+
+
+def test_the_first_batches_are_small_and_the_others_whole():
+    data = stripes(count=200)
+    preparation = measured(data.train_images, normalise=True, margin=0)
+    plain = REFERENCE.with_changes(batch_size=30, epochs=2)
+    whole = Batches(data.train_images, data.train_labels, preparation, plain, 3, CPU)
+    batches = Batches(data.train_images, data.train_labels, preparation, plain.with_changes(small_first=0.35), 3, CPU)
+    assert batches.plan.total == 10
+    sizes = [tuple(batches.at(step).x.shape[1:]) for step in range(10)]
+    assert sizes == [(1, 8, 8)] * 4 + [(1, 12, 12)] * 6
+    assert torch.equal(batches.at(4).x, whole.at(4).x)
+    means = batches.at(0).x.mean((1, 2, 3)), whole.at(0).x.mean((1, 2, 3))
+    assert torch.allclose(*means, atol=0.1)  # the same pictures, only smaller
+    assert torch.equal(batches.at(0).y, whole.at(0).y)
+
+
+def test_pictures_are_small_at_first_only_where_the_network_runs_on_them():
+    recipe = REFERENCE.with_changes(small_first=0.4)
+    data = stripes(size=28)
+
+    def told(model, data):
+        changed, notes = suited(model, measured(data.train_images, normalise=True, margin=0), recipe)
+        return changed.small_first, notes[-1]
+
+    pooled = nn.Sequential(nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    share, note = told(pooled, data)
+    assert (share, "at 19x19" in note) == (0.4, True)
+    share, note = told(nn.Sequential(nn.Flatten(), nn.Linear(784, 3)), data)
+    assert (share, "does not run on 19x19" in note) == (0.0, True)
+    share, note = told(pooled, stripes(size=12))
+    assert (share, "8x8 would be very little" in note) == (0.0, True)
 
 
 def test_reading_a_batch_leaves_the_stored_pictures_alone():

@@ -118,6 +118,7 @@ class Batches:
         self.preparation, self.recipe, self.seed, self.device = preparation, recipe, seed, device
         self.rank, self.world = rank, world
         self.plan = plan(len(labels), recipe)
+        self.small_steps = round(recipe.small_first * self.plan.total)
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
         self._ahead = None if isinstance(images, Tensor) else Ahead(images, self._rows, self.plan.total)
 
@@ -130,6 +131,9 @@ class Batches:
         labels = self.labels[index].to(self.device, non_blocking=True)
         moved = images.to(self.device, non_blocking=True)
         x = distorted(moved, self.preparation, self.recipe, self.seed, step, len(chosen), mine)
+        if step < self.small_steps:
+            size = self.preparation.small_shape[1:]
+            x = functional.interpolate(x, size=size, mode="bilinear", antialias=True, align_corners=False)
         return Batch(x, labels, len(chosen))
 
     def _chosen(self, step: int) -> Tensor:

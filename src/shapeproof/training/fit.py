@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 CLASS_ARGUMENTS = ("num_classes", "n_classes", "classes", "nclasses", "num_labels", "n_class", "out_features")
+LEAST_SMALL = 16  # rows and columns that a picture must keep where it is shown small at first
 MOST_CUT = 0.8  # what must remain of the rows and of the columns where a margin is cut off
 
 
@@ -71,6 +72,27 @@ def fitted(model: nn.Module, data: DataSet, recipe: Recipe) -> Fit:
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise UsageError(f"{type(model).__name__} has no weights that can be trained")
     return Fit(chosen, tuple(notes))
+
+
+def suited(model: nn.Module, preparation: Preparation, recipe: Recipe) -> tuple[Recipe, list[str]]:
+    """The recipe without what this network does not allow, and what the user should know about it.
+
+    Args:
+        model: With all its weights: a lazy layer would take any size.
+        preparation: What it reads.
+        recipe: As asked for.
+    """
+    if not recipe.small_first:
+        return recipe, []
+    channels, height, width = preparation.small_shape
+    if min(height, width) < LEAST_SMALL:
+        why = f"{height}x{width} would be very little"
+    elif _derived(model, Preparation(channels, height, width)).verdict == "failed":
+        why = f"the network does not run on {height}x{width}"
+    else:
+        share = f"the first {100 * recipe.small_first:.0f} % of the steps"
+        return recipe, [f"{share} show pictures at {height}x{width}: the network runs on that, and it is quicker"]
+    return recipe.with_changes(small_first=0.0), [f"pictures are shown at their full size from the start: {why}"]
 
 
 @contextlib.contextmanager

@@ -41,6 +41,12 @@ class Preparation:
         return self.channels, self.height - 2 * self.margin, self.width - 2 * self.margin
 
     @property
+    def small_shape(self) -> tuple[int, int, int]:
+        """That shape at two thirds of its height and width, rounded."""
+        channels, height, width = self.shape
+        return channels, round(height * 2 / 3), round(width * 2 / 3)
+
+    @property
     def spec(self) -> str:
         """That shape as a spec with a free batch, such as ``N,1,28,28``."""
         return "N," + ",".join(str(size) for size in self.shape)

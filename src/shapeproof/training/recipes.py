@@ -37,6 +37,9 @@ class Recipe:
         normalise: Whether pictures are shifted and scaled to mean 0 and deviation 1; otherwise only divided by 255.
         margin: Pixels cut off each side of a picture where the network can do without them, at least 0. Training cuts
             at a random place near the middle, testing in the middle.
+        small_first: Share of all steps, the first of them, that show pictures at two thirds of their height and width,
+            in [0, 1); only where the network runs on such. Most of what is learnt early shows at that size too, for
+            less than half of the work.
         shift: Pixels by which a training picture is moved at most, at least 0.
         rotation: Degrees by which it is turned at most, at least 0.
         scale: Share by which it is stretched at most, per axis, in [0, 1).
@@ -67,6 +70,7 @@ class Recipe:
     warmup: float = 0.0
     normalise: bool = False
     margin: int = 0
+    small_first: float = 0.0
     shift: int = 0
     rotation: float = 0.0
     scale: float = 0.0
@@ -104,6 +108,7 @@ class Recipe:
             ("schedule", self.schedule not in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
             ("warmup", not 0 <= self.warmup < 1, "from 0 to less than 1"),
             ("margin", self.margin < 0, "at least 0"),
+            ("small_first", not 0 <= self.small_first < 1, "from 0 to less than 1"),
             ("shift", self.shift < 0, "at least 0"),
             ("rotation", not 0 <= self.rotation <= 180, "from 0 to 180"),
             ("scale", not 0 <= self.scale < 1, "from 0 to less than 1"),
@@ -145,14 +150,15 @@ FAST = Recipe(
     epochs=1.0,
     batch_size=200,
     optimiser="muon",
-    learning_rate=0.01,
+    learning_rate=0.02,
     betas=(0.9, 0.99),
-    muon_learning_rate=0.07,
+    muon_learning_rate=0.14,
     label_smoothing=0.1,
     schedule="linear",
-    warmup=0.2,
+    warmup=0.1,
     normalise=True,
     margin=2,
+    small_first=0.4,
     shift=1,
     drop_last=True,
     precision="auto",
@@ -167,7 +173,9 @@ BEST = dataclasses.replace(
     learning_rate=0.003,
     muon_learning_rate=0.02,
     label_smoothing=0.05,
+    warmup=0.2,
     margin=0,
+    small_first=0.0,
     shift=2,
     rotation=15.0,
     scale=0.15,

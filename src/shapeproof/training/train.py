@@ -21,7 +21,7 @@ from shapeproof.training import checkpoint, kernels, recipes, session
 from shapeproof.training import record as records
 from shapeproof.training.batches import held_back, plan
 from shapeproof.training.distributed import World, joined
-from shapeproof.training.fit import explained_in_training, fitted
+from shapeproof.training.fit import explained_in_training, fitted, suited
 from shapeproof.training.preparation import Preparation, give_lazy_layers_sizes
 from shapeproof.training.progress import Callback, Screen
 from shapeproof.training.recipes import Recipe
@@ -112,11 +112,13 @@ def _begun(
         records.same_data(found, repeats)
     fit = fitted(made, found, recipe)
     give_lazy_layers_sizes(made, fit.preparation, asked.seed)
+    recipe, changes = suited(made, fit.preparation, recipe)
     path = Path(place.output) if place.output is not None else _default_output(asked, recipe)
     undo = session.new_folder(path, overwrite=place.overwrite) if world.leads else None
     notes = [
         *found.notes,
         *fit.notes,
+        *changes,
         *_few_steps(found, recipe, asked),
         *_launched(world),
         *_noticed(found, screen, world),
