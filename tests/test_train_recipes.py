@@ -18,6 +18,7 @@ from shapeproof.training.recalibrate import recalibrate
 from shapeproof.training.recipes import BEST, FAST, RECIPES, REFERENCE, find, from_dict
 from training_data import small, stripes
 
+PICTURES = torch.randn(2, 1, 28, 28)
 CPU = torch.device("cpu")
 
 
@@ -97,16 +98,47 @@ def test_orthogonalised_brings_singular_values_near_one():
         assert values.max() < 1.3
 
 
+class Mixed(nn.Module):
+    """Convolutions that Muon may serve and that it may not, registered in another order than they run."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.plain = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.point, self.grouped = nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 3, padding=1, groups=2)
+        self.served, self.late = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 8, (1, 3))
+        self.norms = nn.ModuleList([*(nn.BatchNorm2d(4) for _ in range(4)), nn.GroupNorm(2, 8)])
+        self.fc = nn.Linear(8, 10)
+
+    def forward(self, x):
+        x = self.norms[0](self.stem(x))
+        x = self.norms[1](self.plain(x).relu())
+        x = self.norms[2](self.grouped(self.norms[3](self.served(self.point(x)))))
+        return self.fc(self.norms[4](self.late(x)).mean((2, 3)))
+
+
+def test_muon_serves_kernels_that_a_normalisation_follows_directly():
+    model = Mixed()
+    model.norms[0].eval()
+    kept = {name: value.clone() for name, value in model.state_dict().items()}
+    chosen = optimisers.normalised_kernels(model, PICTURES)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    assert [names[id(kernel)] for kernel in chosen] == ["served.weight", "late.weight"]
+    assert all(torch.equal(value, kept[name]) for name, value in model.state_dict().items())
+    assert model.training
+    assert not model.norms[0].training
+    assert not nn.modules.module._global_forward_hooks
+
+
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_every_parameter_belongs_to_one_optimiser(recipe):
     model = FourStage()
-    groups = [g["params"] for o in optimisers.build(model, recipe, bfloat16=False) for g in o.param_groups]
+    groups = [g["params"] for o in optimisers.build(model, recipe, PICTURES, bfloat16=False) for g in o.param_groups]
     owned = [id(parameter) for group in groups for parameter in group]
     assert sorted(owned) == sorted(id(parameter) for parameter in model.parameters())
 
 
 def test_weight_decay_reaches_adamw():
-    built = optimisers.build(FourStage(), FAST.with_changes(weight_decay=0.05), bfloat16=False)
+    built = optimisers.build(FourStage(), FAST.with_changes(weight_decay=0.05), PICTURES, bfloat16=False)
     assert built[1].param_groups[0]["weight_decay"] == 0.05
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from shapeproof.errors import UsageError
+from shapeproof.training.modes import in_mode
 from shapeproof.training.progress import Event
 
 FOLDER = "tensorboard"
@@ -43,16 +44,12 @@ class Board:
 
     def network(self, model: nn.Module, x: Tensor) -> None:
         """Write the graph of a model for an input ``x``; one that cannot be traced is passed over, saying so."""
-        mode = model.training
-        model.eval()
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), in_mode(model, training=False):
                 warnings.simplefilter("ignore")  # the tracer's advice on the user's own code
                 self.writer.add_graph(model, x)
         except RuntimeError as error:
             self.writer.add_text("graph", f"This model could not be traced: {error}")
-        finally:
-            model.train(mode)
 
     def filters(self, model: nn.Module, step: int) -> None:
         """Write the kernels of the first convolution as pictures, each stretched to the full range."""

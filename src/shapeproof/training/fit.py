@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from shapeproof.errors import ShapeproofError, UsageError
+from shapeproof.training.modes import in_mode
 from shapeproof.training.preparation import Preparation, measured
 from shapeproof.training.recipes import Recipe
 
@@ -153,13 +154,8 @@ def _derived(model: nn.Module, preparation: Preparation, count: int = 2, *, trai
     """The derivation for ``count`` pictures, in evaluation mode unless asked; the model's mode is put back."""
     from shapeproof import derive
 
-    modes = [(module, module.training) for module in model.modules()]
-    model.train(training)
-    try:
+    with in_mode(model, training=training):
         return derive(model, (count, *preparation.shape))
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 def _check_classes(model: nn.Module, output: Any, data: DataSet) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from shapeproof.training.dense import dense_where_small
+from shapeproof.training.modes import in_mode
 
 
 def processor_flags() -> frozenset[str]:
@@ -64,7 +65,7 @@ def runs_channels_last(model: nn.Module, x: Tensor) -> bool:
     trial = copy.deepcopy(model)
     trial.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     try:
-        _output(trial, x.contiguous(memory_format=torch.channels_last))
+        output_of(trial, x.contiguous(memory_format=torch.channels_last))
     except RuntimeError:
         return False
     return True
@@ -97,9 +98,9 @@ def pooled_first(model: nn.Module, sample: Tensor) -> Iterator[int]:
     """
     pairs = _pairs(model)
     if pairs:
-        before = _output(model, sample)
+        before = output_of(model, sample)
         _swap(pairs)
-        if not torch.equal(before, _output(model, sample)):
+        if not torch.equal(before, output_of(model, sample)):
             _swap(pairs)
             pairs = []
     try:
@@ -124,14 +125,10 @@ def sooner(model: nn.Module, sample: Tensor, *, wanted: bool) -> Iterator[None]:
         yield
 
 
-def _output(model: nn.Module, sample: Tensor) -> Tensor:
-    mode = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            out: Tensor = model(sample)
-    finally:
-        model.train(mode)
+def output_of(model: nn.Module, sample: Tensor) -> Tensor:
+    """What the model gives in evaluation mode, without gradients; its mode is put back."""
+    with torch.no_grad(), in_mode(model, training=False):
+        out: Tensor = model(sample)
     return out
 
 

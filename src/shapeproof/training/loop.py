@@ -19,6 +19,7 @@ from shapeproof.training import checkpoint, optimisers
 from shapeproof.training.batches import NETWORK, Batch, Batches, mixed
 from shapeproof.training.checkpoint import Progress
 from shapeproof.training.distributed import World, explained, sum_gradients, sum_numbers
+from shapeproof.training.fit import sample
 from shapeproof.training.progress import Event
 from shapeproof.training.stopping import Stop
 
@@ -71,7 +72,8 @@ class Trainer:
     def __post_init__(self) -> None:
         self.recipe = self.batches.recipe
         self.plan = self.batches.plan
-        self.optimisers = optimisers.build(self.model, self.recipe, bfloat16=self.bfloat16)
+        x = sample(self.batches.preparation, 2).to(self.world.device)
+        self.optimisers = optimisers.build(self.model, self.recipe, x, bfloat16=self.bfloat16)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.averaged: dict[str, Tensor] = {}
         self.best: dict[str, Tensor] = {}

@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from shapeproof.training.kernels import output_of
 from shapeproof.training.recipes import Recipe
 
 # Newton-Schulz coefficients (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/): a steep slope at zero
 # matters more than meeting one exactly; singular values end between about 0.7 and 1.2.
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+NORMALISATIONS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
 
 
 def orthogonalised(matrix: Tensor, steps: int = 5, dtype: torch.dtype = torch.bfloat16) -> Tensor:
@@ -42,25 +44,20 @@ def orthogonalised(matrix: Tensor, steps: int = 5, dtype: torch.dtype = torch.bf
 class Muon(torch.optim.Optimizer):
     """Momentum whose step is orthogonalised, for the kernels of convolutions (Jordan et al. 2024).
 
+    Each kernel is brought to the norm ``sqrt(out_channels)`` before its step: that changes nothing where a
+    normalisation follows, and keeps the rate's meaning constant.
+
     Args:
         params: Kernels ``(out_channels, in_channels, kH, kW)``; each is taken as a matrix ``(out_channels, the rest)``.
         lr: Learning rate, greater than 0.
         momentum: In [0, 1); Nesterov's form.
-        renormalise: Whether each kernel is brought to the norm ``sqrt(out_channels)`` before its step; harmless where a
-            normalisation follows, and then it keeps the rate's meaning constant.
         dtype: Arithmetic of the iteration.
     """
 
     def __init__(
-        self,
-        params: Iterable[Tensor],
-        lr: float,
-        momentum: float = 0.6,
-        renormalise: bool = True,
-        dtype: torch.dtype = torch.bfloat16,
+        self, params: Iterable[Tensor], lr: float, momentum: float = 0.6, dtype: torch.dtype = torch.bfloat16
     ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})
-        self.renormalise = renormalise
         self.dtype = dtype
 
     @torch.no_grad()
@@ -77,8 +74,7 @@ class Muon(torch.optim.Optimizer):
             state["momentum_buffer"] = torch.zeros_like(kernel)
         state["momentum_buffer"].mul_(momentum).add_(gradient)
         step = gradient.add(state["momentum_buffer"], alpha=momentum)
-        if self.renormalise:
-            kernel.mul_(len(kernel) ** 0.5 / kernel.norm().clamp_min(1e-12))
+        kernel.mul_(len(kernel) ** 0.5 / kernel.norm().clamp_min(1e-12))
         update = orthogonalised(_as_stored(step).flatten(1), dtype=self.dtype)
         rows = _as_stored(kernel)
         rows.add_(update.view(rows.shape), alpha=-lr)
@@ -90,12 +86,13 @@ def _as_stored(kernel: Tensor) -> Tensor:
     return kernel.permute(0, 2, 3, 1) if stored else kernel
 
 
-def build(model: nn.Module, recipe: Recipe, *, bfloat16: bool) -> list[torch.optim.Optimizer]:
+def build(model: nn.Module, recipe: Recipe, x: Tensor, *, bfloat16: bool) -> list[torch.optim.Optimizer]:
     """The recipe's optimisers over a model's parameters; each parameter that is trained belongs to exactly one.
 
     Args:
-        model: The network, already on its device.
+        model: The network, already on its device; it is left as it was.
         recipe: Which optimiser, and its rates.
+        x: An input ``(N, C, H, W)``, which shows which convolutions a normalisation follows.
         bfloat16: Whether the device is quick at bfloat16, which Muon then uses inside.
     """
     options: dict[str, Any] = {"fused": True} if recipe.fast_kernels else {}
@@ -103,25 +100,44 @@ def build(model: nn.Module, recipe: Recipe, *, bfloat16: bool) -> list[torch.opt
     if recipe.optimiser == "adam":
         return [torch.optim.Adam(trained, lr=recipe.learning_rate, betas=recipe.betas, **options)]
     options["weight_decay"] = recipe.weight_decay
-    kernels = _kernels(model) if recipe.optimiser == "muon" else []
+    kernels = normalised_kernels(model, x) if recipe.optimiser == "muon" else []
     chosen = {id(kernel) for kernel in kernels}
     rest = [parameter for parameter in trained if id(parameter) not in chosen]
     optimisers: list[torch.optim.Optimizer] = []
     if kernels:
-        normalised = any(
-            isinstance(m, nn.modules.batchnorm._NormBase | nn.LayerNorm | nn.GroupNorm) for m in model.modules()
-        )
         dtype = torch.bfloat16 if bfloat16 else torch.float32
-        optimisers.append(Muon(kernels, recipe.muon_learning_rate, recipe.muon_momentum, normalised, dtype))
+        optimisers.append(Muon(kernels, recipe.muon_learning_rate, recipe.muon_momentum, dtype))
     if rest:
         optimisers.append(torch.optim.AdamW(rest, lr=recipe.learning_rate, betas=recipe.betas, **options))
     return optimisers
 
 
-def _kernels(model: nn.Module) -> list[Tensor]:
-    """The kernels of every ungrouped convolution but the first: those that Muon serves."""
+def normalised_kernels(model: nn.Module, x: Tensor) -> list[Tensor]:
+    """The kernels that Muon serves: larger than 1x1, ungrouped, directly followed by a normalisation, not the first.
+
+    Muon's step has the same size in every direction. A network that nothing brings back to scale afterwards does not
+    survive that, and kernels of 1x1 learn less by it (docs/recipes.md has the figures). Found by running the model.
+    """
     convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
-    return [m.weight for m in convolutions[1:] if m.groups == 1 and m.weight.requires_grad]
+    made: dict[int, tuple[nn.Conv2d, Tensor]] = {}  # by the output's id; the output is kept, so that it stays unique
+    followed: set[nn.Conv2d] = set()
+
+    def look(module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
+        if isinstance(module, NORMALISATIONS) and inputs and id(inputs[0]) in made:
+            followed.add(made[id(inputs[0])][0])
+        if isinstance(module, nn.Conv2d) and isinstance(output, Tensor):
+            made[id(output)] = module, output
+
+    hook = nn.modules.module.register_module_forward_hook(look)
+    try:
+        output_of(model, x)
+    finally:
+        hook.remove()
+    return [m.weight for m in convolutions[1:] if m in followed and _served(m)]
+
+
+def _served(conv: nn.Conv2d) -> bool:
+    return conv.groups == 1 and conv.kernel_size != (1, 1) and conv.weight.requires_grad
 
 
 def rate(recipe: Recipe, step: int, total: int) -> float:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from shapeproof.data.dataset import Pictures, chunks, evenly
+from shapeproof.training.modes import in_mode
 
 SAMPLE = 60_000  # pictures to measure at most
 SAMPLE_OF_FILES = 2_000  # where each must be read from its file for that
@@ -90,15 +91,9 @@ def give_lazy_layers_sizes(model: nn.Module, preparation: Preparation, seed: int
     tensors = [*model.parameters(), *model.buffers()]
     if not any(is_lazy(tensor) for tensor in tensors):
         return
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            model(torch.zeros(2, *preparation.shape))
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    with in_mode(model, training=False), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model(torch.zeros(2, *preparation.shape))
 
 
 def measured(images: Pictures, *, normalise: bool, margin: int) -> Preparation:

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from shapeproof.data.dataset import Pictures, chunks, evenly
+from shapeproof.training.modes import in_mode
 from shapeproof.training.preparation import Preparation
 
 BATCH = 500
@@ -37,22 +38,20 @@ def recalibrate(
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
     if not norms or not count:
         return 0
-    modes = [(module, module.training) for module in model.modules()]
     momenta = [norm.momentum for norm in norms]
-    model.eval()
     try:
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # the plain mean over all batches
-            norm.train()
-        for part in chunks(evenly(pictures, count), BATCH):
-            if len(part) == min(BATCH, count, len(pictures)):  # a last one of a few would count as much as the others
-                arithmetic = torch.autocast(device.type, torch.bfloat16) if bfloat16 else contextlib.nullcontext()
-                with arithmetic:
-                    model(preparation(part.to(device)))
+        with in_mode(model, training=False):
+            for norm in norms:
+                norm.reset_running_stats()
+                norm.momentum = None  # the plain mean over all batches
+                norm.train()
+            for part in chunks(evenly(pictures, count), BATCH):
+                # A last one of a few would count as much as the others.
+                if len(part) == min(BATCH, count, len(pictures)):
+                    arithmetic = torch.autocast(device.type, torch.bfloat16) if bfloat16 else contextlib.nullcontext()
+                    with arithmetic:
+                        model(preparation(part.to(device)))
     finally:
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
-        for module, mode in modes:
-            module.training = mode
     return len(norms)

@@ -24,8 +24,8 @@ class Recipe:
         name: What the recipe is called in records and tables.
         epochs: Passes over the training images; fractions are allowed, greater than 0.
         batch_size: Pictures a step, over all processes together, at least 1.
-        optimiser: ``"adam"``, ``"adamw"``, or ``"muon"``: Muon on every ungrouped convolution but the first, AdamW on
-            the rest.
+        optimiser: ``"adam"``, ``"adamw"``, or ``"muon"``: Muon on the kernels of convolutions that a normalisation
+            follows directly (not the first one, nor grouped ones or 1x1), AdamW on the rest.
         learning_rate: Peak rate of Adam or AdamW, greater than 0.
         betas: Decay rates of Adam's two running means, each in [0, 1).
         weight_decay: AdamW's decoupled weight decay, at least 0.

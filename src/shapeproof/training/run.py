@@ -18,6 +18,7 @@ from shapeproof.errors import UsageError
 from shapeproof.models import target
 from shapeproof.training import files, kernels
 from shapeproof.training.fit import sample
+from shapeproof.training.modes import in_mode
 from shapeproof.training.preparation import Preparation, give_lazy_layers_sizes
 from shapeproof.training.recipes import Recipe, from_dict
 
@@ -166,17 +167,10 @@ def predictions(
         c, h, w = wanted
         raise UsageError(f"expected pictures uint8 (N, {c}, {h}, {w}), got {images.dtype} {tuple(images.shape)}")
     device = device or next((p.device for p in model.parameters()), torch.device("cpu"))
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
     many = len(images) >= batch_size  # for fewer, trying the quicker order costs more than it saves
-    try:
-        with kernels.sooner(model, sample(preparation, 2).to(device), wanted=many):
-            parts = [
-                model(preparation(part.to(device))).float().softmax(1).cpu() for part in chunks(images, batch_size)
-            ]
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    quicker = kernels.sooner(model, sample(preparation, 2).to(device), wanted=many)
+    with in_mode(model, training=False), quicker:
+        parts = [model(preparation(part.to(device))).float().softmax(1).cpu() for part in chunks(images, batch_size)]
     return torch.cat(parts) if parts else torch.empty(0, 0)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from shapeproof.training.modes import in_mode
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -36,15 +38,12 @@ def stages(model: nn.Module, x: Tensor) -> list[Stage]:
         if isinstance(output, Tensor) and output.dim() == 4 and id(module) in names:
             seen.append((names[id(module)], module, output[0].detach().clone()))
 
-    modes = [(module, module.training) for module in model.modules()]
     hook = nn.modules.module.register_module_forward_hook(note)
     try:
-        model.eval()
-        model(x)
+        with in_mode(model, training=False):
+            model(x)
     finally:
         hook.remove()
-        for module, mode in modes:
-            module.training = mode
     return _kept(_level([entry for entry in seen if entry[0]]))
 
 
