@@ -323,6 +323,18 @@ def test_pictures_are_small_at_first_only_where_the_network_runs_on_them():
     assert (share, "8x8 would be very little" in note) == (0.0, True)
 
 
+def test_a_network_without_normalisation_gets_a_lower_rate_from_a_recipe_with_muon():
+    layers = [layer for _ in range(4) for layer in (nn.Conv2d(1, 1, 3, padding=1), nn.ReLU())]
+    bare = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 3))
+    preparation = measured(stripes(size=28).train_images, normalise=True, margin=0)
+    recipe, notes = suited(bare, preparation, FAST)
+    assert recipe.learning_rate == pytest.approx(0.012)
+    assert "5 layers have no normalisation after them: AdamW's rate is 0.012 instead of 0.02" in notes[0]
+    assert suited(bare, preparation, recipe) == (recipe, notes[1:])
+    assert suited(bare, preparation, FAST.with_changes(optimiser="adamw"))[0].learning_rate == 0.02
+    assert suited(FourStage(), preparation, FAST)[0] == FAST
+
+
 def test_reading_a_batch_leaves_the_stored_pictures_alone():
     data = stripes()
     kept = data.train_images.clone()

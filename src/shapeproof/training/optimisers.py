@@ -15,6 +15,7 @@ from shapeproof.training.recipes import Recipe
 # Newton-Schulz coefficients (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/): a steep slope at zero
 # matters more than meeting one exactly; singular values end between about 0.7 and 1.2.
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+WEIGHTED = (nn.Linear, nn.modules.conv._ConvNd)
 NORMALISATIONS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
 
 
@@ -116,16 +117,26 @@ def normalised_kernels(model: nn.Module, x: Tensor) -> list[Tensor]:
     """The kernels that Muon serves: larger than 1x1, ungrouped, directly followed by a normalisation, not the first.
 
     Muon's step has the same size in every direction. A network that nothing brings back to scale afterwards does not
-    survive that, and kernels of 1x1 learn less by it (docs/recipes.md has the figures). Found by running the model.
+    survive that, and kernels of 1x1 learn less by it (docs/recipes.md has the figures).
+
+    Args:
+        model: It is run once, in evaluation mode, and left as it was.
+        x: An input ``(N, C, H, W)``.
     """
     convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
-    made: dict[int, tuple[nn.Conv2d, Tensor]] = {}  # by the output's id; the output is kept, so that it stays unique
-    followed: set[nn.Conv2d] = set()
+    without = set(unnormalised(model, x))
+    return [m.weight for m in convolutions[1:] if m not in without and _served(m)]
+
+
+def unnormalised(model: nn.Module, x: Tensor) -> list[nn.Module]:
+    """The convolutions and linear layers whose output no normalisation takes up directly; arguments as above."""
+    made: dict[int, tuple[nn.Module, Tensor]] = {}  # by the output's id; the output is kept, so that it stays unique
+    followed: set[nn.Module] = set()
 
     def look(module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
         if isinstance(module, NORMALISATIONS) and inputs and id(inputs[0]) in made:
             followed.add(made[id(inputs[0])][0])
-        if isinstance(module, nn.Conv2d) and isinstance(output, Tensor):
+        if isinstance(module, WEIGHTED) and isinstance(output, Tensor):
             made[id(output)] = module, output
 
     hook = nn.modules.module.register_module_forward_hook(look)
@@ -133,7 +144,7 @@ def normalised_kernels(model: nn.Module, x: Tensor) -> list[Tensor]:
         output_of(model, x)
     finally:
         hook.remove()
-    return [m.weight for m in convolutions[1:] if m in followed and _served(m)]
+    return [m for m in model.modules() if isinstance(m, WEIGHTED) and m not in followed]
 
 
 def _served(conv: nn.Conv2d) -> bool:

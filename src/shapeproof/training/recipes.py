@@ -26,7 +26,8 @@ class Recipe:
         batch_size: Pictures a step, over all processes together, at least 1.
         optimiser: ``"adam"``, ``"adamw"``, or ``"muon"``: Muon on the kernels of convolutions that a normalisation
             follows directly (not the first one, nor grouped ones or 1x1), AdamW on the rest.
-        learning_rate: Peak rate of Adam or AdamW, greater than 0.
+        learning_rate: Peak rate of Adam or AdamW, greater than 0. With Muon beside it AdamW takes less in a network
+            with many layers that no normalisation follows, and training says so.
         betas: Decay rates of Adam's two running means, each in [0, 1).
         weight_decay: AdamW's decoupled weight decay, at least 0.
         muon_learning_rate: Peak rate of Muon, greater than 0 where Muon is used.
