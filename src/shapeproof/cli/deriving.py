@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from shapeproof.derivation.model import Derivation
 
 MOST_TRIED = 6  # specs that are tried where none is given
+MOST_COMBINED = 16  # sets of specs that are tried for a model with several inputs
 MOST_SHOWN = 12  # steps of a run that was stopped
 
 
@@ -35,8 +37,10 @@ def derive_target(target: str, inputs: Sequence[str], settings: tuple[str, ...],
     model = load(target, settings_of(settings), inputs=len(inputs))
     if isinstance(model, nn.Module):
         model.train(train)
-    _check_number(model, target, len(inputs))
-    return _derived(model, target, inputs) if inputs else _guessed(model, target)
+    needed = _check_number(model, target, len(inputs))
+    if inputs:
+        return _derived(model, target, inputs)
+    return _guessed_several(model, target, needed) if len(needed) > 1 else _guessed(model, target)
 
 
 def _derived(model: Any, target: str, inputs: Sequence[str]) -> Derivation:
@@ -80,28 +84,50 @@ def _guessed(model: Any, target: str) -> Derivation:
     return first
 
 
+def _guessed_several(model: Any, target: str, names: Sequence[str]) -> Derivation:
+    """Derive on inputs that the layers suggest, where the model runs on some.
+
+    Raises:
+        UsageError: where it does not; the inputs are named then.
+    """
+    from shapeproof.derivation.inputs import candidates_of_several, runs_somewhere
+
+    found = list(dict.fromkeys(candidates_of_several(model, len(names))))
+    specs = next((each for each in found[:MOST_COMBINED] if runs_somewhere(model, each)), None)
+    if specs is None and found:  # perhaps all alike, of a size that is not among the usual
+        with contextlib.suppress(OwnError):
+            specs = found[0] if _derived(model, target, found[0]).verdict != "failed" else None
+    if specs is None:
+        told = ", ".join(names)
+        raise UsageError(f"{target} takes {len(names)} inputs ({told}); give --input once for each, in this order")
+    click.echo(f"no --input given: trying {' '.join(f'--input {spec!r}' for spec in specs)}", err=True)
+    return _derived(model, target, specs)
+
+
 def _say(tried: list[str], spec: str) -> None:
     others = f" (not {', '.join(tried)}: the model does not run on that)" if tried else ""
     click.echo(f"no --input given: trying {spec}{others}", err=True)
 
 
-def _check_number(model: Any, target: str, given: int) -> None:
-    """Whether the model's forward takes so many inputs; the signature is named where it does not."""
+def _check_number(model: Any, target: str, given: int) -> list[str]:
+    """The inputs that the model's forward needs, by name.
+
+    Raises:
+        UsageError: if some were given, and not so many; the signature is named then.
+    """
     forward = getattr(model, "forward", model)
     try:
         signature = inspect.signature(forward)
     except (TypeError, ValueError):
-        return
-    needed = [p for p in signature.parameters.values() if p.default is p.empty and p.kind in _PLACED]
+        return []
+    needed = [p.name for p in signature.parameters.values() if p.default is p.empty and p.kind in _PLACED]
     if given:
         try:
             signature.bind(*range(given))
         except TypeError as error:
             names = ", ".join(signature.parameters)
             raise UsageError(f"{target} is called as forward({names}): {error}; give --input once for each") from None
-    elif len(needed) > 1:
-        names = ", ".join(p.name for p in needed)
-        raise UsageError(f"{target} takes {len(needed)} inputs ({names}); give --input once for each, in this order")
+    return needed
 
 
 _PLACED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

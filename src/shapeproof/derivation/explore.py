@@ -15,7 +15,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from shapeproof.derivation.parts import parts_of
+from shapeproof.derivation.parts import by_likeness, parts_of
 from shapeproof.dims.conditions import Condition, Relation
 from shapeproof.dims.expr import constant, symbol
 from shapeproof.dims.solve import solve
@@ -134,7 +134,7 @@ def sample(relations: Sequence[Relation], near: dict[str, int]) -> dict[str, int
     parts = parts_of(tuple(near), relations)
     if not parts:
         return None
-    for part in parts:
+    for part in sorted(parts, key=by_likeness):
         point = part.point(near)
         if hold(relations, point):
             return point

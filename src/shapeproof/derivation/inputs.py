@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,12 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from shapeproof.capture.spec import InputSpec, parse
+from shapeproof.capture.run import run
+from shapeproof.capture.spec import InputSpec, first_guess, parse
+from shapeproof.capture.trace import Manner
 from shapeproof.dims import Shape
 from shapeproof.errors import UsageError
 from shapeproof.rules.registry import show
 
 _PLACES = {1: "L", 2: "H,W", 3: "D,H,W"}
+MOST_LAYERS = 4  # whose inputs are tried for a model with several
+USUAL_SIZES = (28, 32, 64, 224)
 LARGEST = 2**27  # elements; a larger input is made without values, and the model run on shapes alone
 
 
@@ -61,6 +66,28 @@ def candidates(model: Any) -> Iterator[str]:
     """Specs that layers of a model want, the first layer's first: its channels, its features, indices for a table."""
     found = (_wanted(module) for module in (model.modules() if isinstance(model, nn.Module) else ()))
     yield from dict.fromkeys(spec for spec in found if spec)
+
+
+def candidates_of_several(model: Any, count: int) -> Iterator[tuple[str, ...]]:
+    """Specs for several inputs, the likeliest first: all alike, as of twins, or one for each of some layers."""
+    found = list(itertools.islice(candidates(model), MOST_LAYERS))
+    yield from ((spec,) * count for spec in found)
+    apart = [*found, *(["int64[N,S]"] if "int64[N,T]" in found else [])]
+    yield from itertools.permutations(apart, count)
+
+
+def runs_somewhere(model: Any, texts: tuple[str, ...]) -> bool:
+    """Whether the model comes through on inputs of these specs, at one of a few usual sizes."""
+    specs = [parse(text) for text in texts]
+    return any(_runs_at(model, specs, first_guess(specs, size)) for size in USUAL_SIZES)
+
+
+def _runs_at(model: Any, specs: list[InputSpec], sizes: dict[str, int]) -> bool:
+    try:
+        trace = run(model, [tensor_for(spec, sizes, frozenset(), model) for spec in specs], {}, Manner())
+    except Exception:  # noqa: BLE001  # the model's own, raised for these inputs: they are not what it takes
+        return False
+    return trace.error is None
 
 
 def _wanted(module: nn.Module) -> str:
