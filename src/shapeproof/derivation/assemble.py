@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from shapeproof.capture.guard import uncollected
 from shapeproof.capture.letters import with_letters
 from shapeproof.capture.refusal import python_failure
 from shapeproof.capture.run import run
@@ -18,6 +19,7 @@ from shapeproof.dims.conditions import Condition, collecting
 from shapeproof.rules.registry import Violation
 
 
+@uncollected()
 def derived(
     model: Any,
     args: list[Any],
