@@ -217,3 +217,19 @@ def test_targets_of_another_batch_are_named():
     found = sp.derive(loss, (4, 10), "int64[5]").diagnosis
     fix = found.fixes[0]
     assert (found.code, fix.kind, fix.new, fix.proved) == ("target-batch", "input", (4,), True)
+
+
+def test_one_hot_targets_wider_than_the_predictions_ask_for_more_classes_first():
+    class Wide(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(20, 10)
+
+        def forward(self, x, y):
+            return nn.functional.cross_entropy(self.fc(x), y)
+
+    model = Wide()
+    found = sp.derive(model, torch.rand(4, 20), torch.eye(12)[:4]).diagnosis
+    assert (found.code, found.fixes[0].attribute, found.fixes[0].new) == ("num-classes", "out_features", 12)
+    indices = sp.derive(model, torch.rand(4, 20), torch.eye(10)[:4].long()).diagnosis
+    assert indices.code == "one-hot"

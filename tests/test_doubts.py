@@ -222,3 +222,10 @@ def test_the_documents_networks_give_no_warning(name):
 
     for inputs in ("N,1,28,28", (8, 1, 28, 28)):
         assert not sp.derive(load(name), inputs).warnings
+
+
+def test_pytorchs_own_warning_of_a_loss_is_told_once_and_as_ours(recwarn):
+    for a, b in (((8, 1), (8,)), ((8, 3), (3,)), ((4, 2, 3), (2, 3))):
+        found = sp.derive(lambda a, b: nn.functional.mse_loss(a, b), a, b)
+        assert [warning.code for warning in found.warnings] == ["outer-broadcast"], (a, b)
+    assert not [w for w in recwarn if "target size" in str(w.message)]

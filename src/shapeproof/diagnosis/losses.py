@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -125,7 +126,10 @@ def _classes(case: Case, predicted: tuple[int, ...], target: tuple[int, ...]) ->
         )
     elif len(target) == rank and target[0] == predicted[0] and target[2:] == predicted[2:] and rank > 1:
         words = "give class indices instead of one-hot rows"
-        yield from _one(case, 1, ".argmax(dim=1)", words, lambda x: x.argmax(dim=1), 0.0, "one-hot")
+        wider = target[1] > predicted[1]  # then the last layer has too few classes, whatever the target's form
+        yield from _one(case, 1, ".argmax(dim=1)", words, lambda x: x.argmax(dim=1), 0.9 if wider else 0.0, "one-hot")
+        if wider:
+            yield from (replace(edit, code="num-classes") for edit in upstream_width(case, target[1], 0.0))
     if rank >= 3 and len(target) == rank - 1 and target[0] == predicted[0] and predicted[2:] != target[1:]:
         yield from _one_size(case, len(target))
     if isinstance(case.error, IndexError):

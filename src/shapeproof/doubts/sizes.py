@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from shapeproof.capture.trace import Call
-from shapeproof.dims import same
+from shapeproof.dims import Shape, same
 from shapeproof.doubts.batch import SOFTMAXES, dim_of, one_in
 from shapeproof.doubts.scene import Doubt, Scene, result
 from shapeproof.rules.registry import show
@@ -20,17 +20,21 @@ def broadcast(scene: Scene) -> Iterator[Doubt]:
         if len(call.inputs) < 2 or (call.op not in LOSSES and call.op != "sub"):
             continue
         a, b = call.inputs[:2]
-        lines, columns = sorted((a, b), key=len)
-        apart = len(lines) == 1 and len(columns) == 2 and same(columns[1], 1) and same(columns[0], lines[0])
-        if not apart or not scene.is_batch(lines[0]) or _made_up(scene, index):
+        size = min(a, b, key=len)[0] if a and b else 0
+        if not _apart(a, b) or not scene.is_batch(size) or _made_up(scene, index):
             continue
-        size = lines[0]
         message = (
             f"{call.op} of {show(a)} and {show(b)} broadcasts to ({size}, {size}): each of the {size} predictions "
             f"is compared with all {size} targets"
         )
         yield Doubt("outer-broadcast", message, index)
     yield from _unequal_losses(scene)
+
+
+def _apart(a: Shape, b: Shape) -> bool:
+    """Whether one is ``(N,)`` and the other ``(N, 1)``."""
+    lines, columns = sorted((a, b), key=len)
+    return len(lines) == 1 and len(columns) == 2 and same(columns[1], 1) and same(columns[0], lines[0])
 
 
 def _unequal_losses(scene: Scene) -> Iterator[Doubt]:
@@ -41,7 +45,7 @@ def _unequal_losses(scene: Scene) -> Iterator[Doubt]:
         a, b = call.inputs[:2]
         if (len(a) == len(b) and all(map(same, a, b))) or not a or not b:
             continue
-        if sorted((len(a), len(b))) == [1, 2] and scene.is_batch(a[0]):
+        if _apart(a, b) and scene.is_batch(a[0]):
             continue  # told above
         if math.prod(map(int, a)) != 1 and math.prod(map(int, b)) != 1:
             message = (
