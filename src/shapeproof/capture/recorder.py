@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 import weakref
@@ -16,6 +17,7 @@ from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 from torch.overrides import TorchFunctionMode
 
+from shapeproof.capture.answers import Answers
 from shapeproof.capture.effort import Effort
 from shapeproof.capture.guard import Memory, memory
 from shapeproof.capture.naming import named
@@ -24,7 +26,7 @@ from shapeproof.capture.shadow import READS, Shadows, moved
 from shapeproof.capture.source import source_line, user_spot
 from shapeproof.capture.trace import Call, Fed, Manner, Trace
 from shapeproof.dims import Dim, Shape, product
-from shapeproof.dims.conditions import branch, collecting, note
+from shapeproof.dims.conditions import branch, collecting
 from shapeproof.dims.dim import watcher
 from shapeproof.records import dataclass
 from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, find, settled, show, sizes_in
@@ -89,6 +91,7 @@ class Recorder(TorchFunctionMode):
         self._parameters = {id(p) for p in model.parameters()} if isinstance(model, nn.Module) else set()
         self._shadows = Shadows(model, self._parameters) if alone else None
         self._called: set[int] = set()
+        self._answers = Answers()
         self._looks_away = False
         self._stack: list[str] = []
         self._entered = 0
@@ -109,9 +112,7 @@ class Recorder(TorchFunctionMode):
 
     def shape_of(self, tensor: Tensor) -> Shape:
         """The shape of a tensor, with the letters that are known of it."""
-        known, shape = self._lookup(tensor), size_of(tensor)
-        # as plain numbers: a letter's own comparison would be told as the model's
-        return known.shape if known and tuple(map(int, known.shape)) == shape else shape
+        return _shape_by(self._lookup(tensor), tensor)
 
     def _lookup(self, tensor: Tensor) -> _Known | None:
         known = self._known.get(id(tensor))
@@ -181,8 +182,6 @@ class Recorder(TorchFunctionMode):
             call.spot = user_spot(sys._getframe(2))
         with collecting() as stated:
             self._ask_rule(call, writes, args, kwargs)
-        for condition in stated:
-            note(condition)
         call.requires = tuple(condition for condition in stated if not condition.is_way)
         self.goes_on()
         if self._effort:
@@ -212,14 +211,13 @@ class Recorder(TorchFunctionMode):
 
     def _call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         given = list(tensors((args, kwargs)))
-        parents = {
-            known.maker for t in given if (known := self._lookup(t)) and known.maker is not None and known.maker >= 0
-        }
+        seen = list(map(self._lookup, given))
+        parents = {known.maker for known in seen if known and known.maker is not None and known.maker >= 0}
         return Call(
             op=name,
             module=self._stack[-1] if self._stack else "",
             source=source_line(sys._getframe(3)),
-            inputs=tuple(map(self.shape_of, given)),
+            inputs=tuple(map(_shape_by, seen, given)),
             parents=tuple(sorted(parents)),
             parameters=tuple(id(t) for t in given if id(t) in self._parameters),
         )
@@ -231,7 +229,7 @@ class Recorder(TorchFunctionMode):
             return
         call.asked = given, keywords = mapped(self._operand, (args, kwargs))
         try:
-            derived = known(given, keywords)
+            derived = self._answers.ask(known, given, keywords)
             if writes and call.op not in REARRANGED and given and isinstance(given[0], Operand) and "out" not in kwargs:
                 _check_written(given[0], derived)
             call.derived = derived
@@ -245,8 +243,9 @@ class Recorder(TorchFunctionMode):
     def _operand(self, leaf: Tensor) -> Operand:
         strides = tuple(leaf.stride()) if leaf.layout == torch.strided else None
         known = self._lookup(leaf)
-        dtype = str(leaf.dtype).removeprefix("torch.")
-        return Operand(self.shape_of(leaf), dtype, strides, *((known.below, known.maker) if known else (None, None)))
+        return Operand(
+            _shape_by(known, leaf), _name(leaf.dtype), strides, *((known.below, known.maker) if known else (None, None))
+        )
 
     def _fed(self, leaf: Any) -> Any:
         if not isinstance(leaf, Tensor):
@@ -304,6 +303,17 @@ class Recorder(TorchFunctionMode):
             self.trace.parameters = {id(p): (p.numel(), p.numel() * p.element_size()) for p in sized}
             leaves = [(path, m) for path, m in model.named_modules() if not any(True for _ in m.children())]
             self.trace.unused = tuple(path for path, m in leaves if path and id(m) not in self._called)
+
+
+def _shape_by(known: _Known | None, tensor: Tensor) -> Shape:
+    shape = size_of(tensor)
+    # as plain numbers: a letter's own comparison would be told as the model's
+    return known.shape if known and tuple(map(int, known.shape)) == shape else shape
+
+
+@functools.cache
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def size_of(tensor: Tensor) -> tuple[int, ...]:
