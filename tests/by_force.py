@@ -1,6 +1,7 @@
 """A rule's domain against brute force: the same random calls as elsewhere, with letters for some of their sizes."""
 
 import itertools
+import re
 
 import torch
 
@@ -68,3 +69,10 @@ def cases(maker, rng, most):
         most -= 1
         if specs and any("=" in spec for spec in specs):
             yield fn, specs, closed_over(fn)
+
+
+def shorter(fn, specs):
+    """The same call on tensors cut by one along every lettered size, so that sizes of 0 occur; and its specs."""
+    cuts = [tuple(slice(1 if entry.name else 0, None) for entry in parse(spec).entries) for spec in specs]
+    longer = [re.sub(r"=(\d+)", lambda match: f"={int(match[1]) + 1}", spec) for spec in specs]
+    return (lambda *tensors: fn(*(tensor[cut] for tensor, cut in zip(tensors, cuts, strict=True)))), longer

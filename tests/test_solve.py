@@ -12,6 +12,7 @@ import shapeproof as sp
 from letter_networks import LeNet
 from shapeproof.derivation.wanted import arrives, wanted
 from shapeproof.errors import UsageError
+from shapeproof.models.document import FourStage
 
 
 def test_28_to_14_begins_with_what_people_write():
@@ -117,3 +118,23 @@ def test_the_command_with_a_target(tmp_path):
         done = solve(*bad)
         assert done.returncode == 2
         assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"output_padding": 1}, "belongs to a transposed window"),
+        ({"size_in": 28.5}, "size_in is a whole number, got 28.5"),
+        ({"kernel_size": "3"}, "kernel_size is a whole number, got '3'"),
+        ({"kernel_size": []}, "kernel_size is at least 1"),
+        ({"stride": [1, 2.5]}, "stride is a whole number, got 2.5"),
+    ],
+)
+def test_what_no_window_can_have(asked, says):
+    with pytest.raises(ValueError, match=says):
+        sp.solve(**{"size_in": 28, "size_out": 14, **asked})
+
+
+def test_a_layer_that_takes_no_features():
+    with pytest.raises(UsageError, match=r"conv1\.0 \(conv2d\) takes no in_features; what does: fc"):
+        wanted(FourStage().eval(), "conv1.0", 4, "N,1,H,W")

@@ -103,8 +103,11 @@ def _borne_out(domain: Domain, known: dict[str, int], fits: Callable[[dict[str, 
 
 def _step_of(derivation: Derivation, layer: str) -> Step:
     found = [step for step in derivation.steps if step.module == layer and step.inputs and step.inputs[0]]
-    if found:
+    if found and found[0].op == "linear":
         return found[0]
+    if found:
+        linear = ", ".join(dict.fromkeys(s.module for s in derivation.steps if s.op == "linear")) or "no layer here"
+        raise UsageError(f"{layer} ({found[0].op}) takes no in_features; what does: {linear}")
     if derivation.diagnosis and derivation.steps:
         raise UsageError(f"{layer} is not reached: {derivation.diagnosis.message}")
     known = ", ".join(dict.fromkeys(s.module for s in derivation.steps if s.op == "linear")) or "no linear layer"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Iterable
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 from shapeproof.rules.window import Transposed, Window
 
@@ -52,15 +53,18 @@ def solve(
     Raises:
         ValueError: for a size below 1, or a choice that no window can have.
     """
+    size_in, size_out = _whole("size_in", size_in), _whole("size_out", size_out)
     if size_in < 1 or size_out < 1:
         raise ValueError(f"sizes are at least 1, got {size_in} and {size_out}")
     if pool and transposed:
         raise ValueError("a pooling window is not transposed; choose one of pool and transposed")
     given = (kernel_size, stride, padding, dilation, output_padding)
-    choices = {name: _all(choice) for name, choice in zip(LOWEST, given, strict=True)}
+    choices = {name: _all(name, choice) for name, choice in zip(LOWEST, given, strict=True)}
     for name, values in choices.items():
         if not values or min(values) < LOWEST[name]:
             raise ValueError(f"{name} is at least {LOWEST[name]}, got {values}")
+    if not transposed and choices["output_padding"] != [0]:
+        raise ValueError("output_padding belongs to a transposed window; ask for transposed as well")
     *plain, extras = choices.values()
     if transposed:
         laid = [Transposed(size_in, *row) for row in itertools.product(*plain, extras)]
@@ -71,8 +75,17 @@ def solve(
     return sorted((w for w in fits if not pool or 2 * w.padding <= w.kernel_size), key=_unusual)
 
 
-def _all(choice: Choice) -> list[int]:
-    return [choice] if isinstance(choice, int) else sorted(set(choice))
+def _all(name: str, choice: Choice) -> list[int]:
+    given: Any = choice  # a text, which has parts too, is refused as one
+    several = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else given
+    return sorted({_whole(name, one) for one in several})
+
+
+def _whole(name: str, number: object) -> int:
+    try:
+        return operator.index(number)  # type: ignore[arg-type]  # whatever a user gave, NumPy's integers too
+    except TypeError:
+        raise ValueError(f"{name} is a whole number, got {number!r}") from None
 
 
 def _unusual(window: Window) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapeproof.dims import Shape, product
+from shapeproof.dims.conditions import decide
 from shapeproof.rules.elementwise import broadcast, fits
 from shapeproof.rules.registry import Derived, Operand, Violation, axis, require, rule, show
 
@@ -113,14 +114,19 @@ def gaussian_nll_loss(
 
 
 def _variance(shape: Shape, var: Shape) -> Shape:
-    same = [int(s) for s in var] == [int(s) for s in shape[:-1]] and len(var) < len(shape)
-    return (*var, 1) if same else var
+    return (*var, 1) if _same(var, shape[:-1]) else var
+
+
+def _same(a: Shape, b: Shape) -> bool:
+    return len(a) == len(b) and all(decide("==", x, y) for x, y in zip(a, b, strict=True))
 
 
 def _check_variance(shape: Shape, var: Shape) -> None:
-    a, b = [int(s) for s in shape], [int(s) for s in var]
-    other = [y for x, y in zip(a, b, strict=False) if x != y]
-    if a != b and a[:-1] != b and not (len(a) == len(b) and other == [1]):
+    suits = _same(shape[:-1], var)
+    if len(shape) == len(var):
+        other = [b for a, b in zip(shape, var, strict=True) if not decide("==", a, b)]
+        suits = not other or (len(other) == 1 and decide("==", other[0], 1))
+    if not suits:
         raise Violation("target-shape", f"a variance of {show(shape)}, or with one of its sizes 1", show(var))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapeproof.dims import product
+from shapeproof.dims import exact_div, product
+from shapeproof.dims.conditions import decide
 from shapeproof.rules.registry import Derived, Operand, Violation, require, rule, show, unchanged
 
 
@@ -48,13 +49,16 @@ def layer_norm(input: Operand, normalized_shape: Any, *parameters: Any, **named:
 
 @rule("group_norm", page="torch.nn.GroupNorm")
 def group_norm(input: Operand, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Derived:
-    """``(N, C, *)`` stays; C is a multiple of the number of groups."""
+    """``(N, C, *)`` stays; C is a multiple of the number of groups, each of which needs more than one value."""
     if len(input.shape) < 2:
         raise Violation("rank", "at least 2 dimensions (N,C,*)", f"{len(input.shape)}: {show(input.shape)}")
     channels = input.shape[1]
     require(">=", num_groups, 1, "argument", "at least 1 group", f"{num_groups}")
     require("mod", channels, num_groups, "num-features", f"channels a multiple of {num_groups}", f"{channels}")
     _channel_parameters((weight, bias), channels)
+    values = product((input.shape[0], exact_div(channels, num_groups), *input.shape[2:]))
+    if not decide("==", values, 0):
+        require(">=", values, 2, "one-value", "more than 1 value per group", f"{values}")
     return unchanged(input, f"{channels} channels in {num_groups} groups")
 
 
