@@ -14,7 +14,7 @@ from shapeproof.render.mathml import brackets
 from shapeproof.render.outline import shown_rows
 from shapeproof.render.page import header, in_notebook, page, skip
 from shapeproof.render.steprow import item, shape_html
-from shapeproof.render.strings import said
+from shapeproof.render.strings import said, sentence
 from shapeproof.render.words import MARKS, title
 
 
@@ -145,7 +145,7 @@ def _diagnosis(derivation: Derivation) -> str:
     place = f'<a href="#s{found.step.index}">{said("from.step", n=found.step.index)}</a>'
     return (
         f'<section class="trouble" role="alert"><h2>{said("why")}: <code>{escape(found.code)}</code></h2>'
-        f'<p lang="en">{escape(found.message)} ({place})</p>{_fixes(found.fixes)}</section>'
+        f"<p>{sentence(found.message)} ({place})</p>{_fixes(found.fixes)}</section>"
     )
 
 
@@ -154,7 +154,7 @@ def _fixes(fixes: Sequence[Fix]) -> str:
         return ""
     rows = "".join(
         f'<li class="{"sure" if fix.proved else "open"}">'
-        f'<span lang="en">{escape(" ".join(one.text for one in (fix, *fix.also)))}</span> '
+        f"{sentence(fix.text)} "
         f"<small>{said('fix.proved' if fix.proved else 'fix.open')}</small>{_patch(fix.patch)}</li>"
         for fix in fixes
     )

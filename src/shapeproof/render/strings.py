@@ -6,6 +6,8 @@ import json
 import re
 from html import escape
 
+from shapeproof.render.chinese import chinese
+
 # key -> (English, Chinese)
 STRINGS: dict[str, tuple[str, str]] = {
     "language": ("中文", "English"),
@@ -267,6 +269,12 @@ def packed(value: object) -> str:
 def both(english: str, chinese: str, tag: str = "span") -> str:
     """A text that stands in no table, such as a rule's formula, in both languages."""
     return f'<{tag} data-zh="{escape(chinese)}">{escape(english)}</{tag}>'
+
+
+def sentence(text: str) -> str:
+    """A sentence of a diagnosis, in Chinese too where it has one."""
+    told = chinese(text)
+    return f'<span lang="en">{escape(text)}</span>' if told is None else both(text, told)
 
 
 def words_for(body: str) -> dict[str, tuple[str, str]]:
