@@ -13,13 +13,16 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import fnmatch
 import json
 import logging
 import random
+import signal
 import sys
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +73,10 @@ def _side(name: str) -> tuple[int, int]:
     return size, size
 
 
-ZOOS = {"timm": timm_zoo, "torchvision": torchvision_zoo, "transformers": zoo_transformers.zoo}
+ZOOS = {
+    "timm": timm_zoo, "torchvision": torchvision_zoo, "transformers": zoo_transformers.zoo,
+    "transformers-media": zoo_transformers.media_zoo,
+}  # fmt: skip
 
 
 def one_per_family(names: list[str]) -> list[str]:
@@ -78,8 +84,36 @@ def one_per_family(names: list[str]) -> list[str]:
     return list({name.split("_")[0].rstrip("0123456789"): name for name in reversed(names)}.values())[::-1]
 
 
-def looked_at(make: Any, train: bool) -> dict[str, Any]:
+class TooLong(BaseException):
+    """An architecture took longer than it may; no ``Exception``, so that no model swallows it."""
+
+
+@contextlib.contextmanager
+def at_most(seconds: int) -> Iterator[None]:
+    """What runs longer is ended with ``TooLong``."""
+
+    def end(*_: Any) -> None:
+        raise TooLong
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def looked_at(make: Any, train: bool, seconds: int) -> dict[str, Any]:
     """Derive one architecture; what is no rule's or not equal is listed with a line of source."""
+    try:
+        with at_most(seconds):
+            return _looked_at(make, train)
+    except TooLong:
+        return {"verdict": "too long", "why": f"not done within {seconds} s"}
+
+
+def _looked_at(make: Any, train: bool) -> dict[str, Any]:
     try:
         model, args, kwargs = _built(make)
     except Exception as error:  # noqa: BLE001  # an architecture that cannot be built is told of, not hidden
@@ -146,7 +180,7 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
         lines.append(f"  {verdict:12} {op:34} in {len(users):4} {name}: {bad['source']}")
         lines.append(f"      {bad['inputs'][:150]} -> {bad['output'][:100]} derived {bad['derived'][:100]}")
     for name, row in rows.items():
-        if row["verdict"] in ("exception", "failed", "not built", "does not run"):
+        if row["verdict"] in ("exception", "failed", "not built", "does not run", "too long"):
             lines.append(f"  {row['verdict']:12} {name}: {row.get('why', '')[:300]}")
     return "\n".join(lines)
 
@@ -176,6 +210,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, help="this many, drawn by --seed from those that --families leaves out")
     parser.add_argument("--seed", type=int, default=0, help="what --sample draws by")
     parser.add_argument("--train", action="store_true", help="in training mode")
+    parser.add_argument("--seconds", type=int, default=300, help="the longest that one architecture may take")
     parser.add_argument("--report", type=Path, help="write every row as JSON here")
     asked = parser.parse_args()
     logging.disable(logging.WARNING)
@@ -186,7 +221,7 @@ def main() -> None:
         sys.exit(f"{asked.zoo} is not installed here ({error}); install it into the environment that runs this script")
     rows: dict[str, dict[str, Any]] = {}
     for name in chosen(list(zoo), asked):
-        rows[name] = looked_at(zoo[name], asked.train)
+        rows[name] = looked_at(zoo[name], asked.train, asked.seconds)
         if rows[name]["verdict"] != "proved":
             print(f"{name}: {rows[name]['verdict']}", file=sys.stderr, flush=True)
         if asked.report:

@@ -251,3 +251,14 @@ def test_a_tensor_unpacked_into_the_wrong_number_of_names_is_a_shape_error():
     assert (d.verdict, d.steps[-1].op, d.diagnosis.got) == ("failed", "unpack", "2")
     assert "a first dimension of 3" in d.diagnosis.expected
     assert sp.derive(unpacks, "N,C").domain.intervals["N"] == [(3, 3)]
+
+
+@pytest.mark.parametrize("ask", [torch.Tensor.item, float, int, bool])
+def test_a_tensor_of_several_asked_for_its_one_number_is_a_shape_error(ask):
+    def asks(x):
+        return x + ask(x)
+
+    d = sp.derive(asks, (2, 3))
+    assert (d.verdict, d.diagnosis.code, d.steps[-1].inputs) == ("failed", "one-number", ((2, 3),))
+    assert sp.derive(asks, (1, 1)).verdict == "proved"
+    assert str(sp.derive(asks, "N,1").domain) == "N = 1"

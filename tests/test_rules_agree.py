@@ -2,6 +2,7 @@
 
 import pytest
 
+import makers_factors
 import makers_layers
 import makers_products
 import makers_reductions
@@ -9,8 +10,9 @@ import test_rules_against_pytorch
 import test_rules_against_pytorch_more
 from agreement import agree, assert_agreement, assert_letters_hold
 
-MAKERS = {**makers_reductions.MAKERS, **makers_products.MAKERS, **makers_layers.MAKERS}
-NEVER_REFUSED = {**makers_reductions.NEVER_REFUSED, **makers_products.NEVER_REFUSED, **makers_layers.NEVER_REFUSED}
+FILES = (makers_reductions, makers_products, makers_layers, makers_factors)
+MAKERS = {name: maker for file in FILES for name, maker in file.MAKERS.items()}
+NEVER_REFUSED = {name: maker for file in FILES for name, maker in file.NEVER_REFUSED.items()}
 ALL = {**test_rules_against_pytorch.MAKERS, **test_rules_against_pytorch_more.MAKERS, **MAKERS, **NEVER_REFUSED}
 
 

@@ -151,3 +151,17 @@ def test_a_tensor_from_outside_that_is_written_into_stays_as_it_is():
 
     assert sp.derive(keeps, (2, 3)).output == (3,)
     assert torch.equal(cache, torch.zeros(4, 3))
+
+
+def test_memory_that_a_run_makes_larger_is_as_large_as_before():
+    results, buffer = torch.zeros(0), torch.tensor([1.0, 2.0, 3.0])
+    assert sp.derive(lambda x: torch.cat([x, x], out=results), torch.rand(2, 3)).verdict == "proved"
+    assert sp.derive(lambda x: (buffer.resize_(5).fill_(9), x)[1], torch.rand(2)).verdict == "proved"
+    assert (results.shape, results.untyped_storage().nbytes()) == ((0,), 0)
+    assert (buffer.tolist(), buffer.untyped_storage().nbytes()) == ([1.0, 2.0, 3.0], 12)
+
+
+def test_a_tensor_from_outside_that_is_turned_in_place_is_as_it_was():
+    weights = torch.arange(6.0).reshape(2, 3)
+    assert sp.derive(lambda x: x @ weights.t_().unsqueeze_(0), torch.rand(1, 4, 3)).output == (1, 4, 2)
+    assert (weights.shape, weights.stride(), weights[1].tolist()) == ((2, 3), (3, 1), [3.0, 4.0, 5.0])

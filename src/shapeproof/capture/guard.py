@@ -177,6 +177,7 @@ class Memory:
         self._made: set[int] = set()
         self._kept: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}
         self._data: dict[int, tuple[Tensor, Tensor]] = {}
+        self._laid: dict[int, tuple[Tensor, int, torch.Size, tuple[int, ...]]] = {}
 
     def made(self, *places: int) -> None:
         """Memory that belongs to this run alone may be written into."""
@@ -186,9 +187,13 @@ class Memory:
         """Copy whatever these tensors look at, unless this run has made it."""
         for target in tensors(targets):
             place = memory(target)
-            if place in self._made or place in self._kept or target.device.type == "meta":
+            if place in self._made or target.device.type == "meta":
                 continue
-            if target.layout == torch.strided and not is_lazy(target):
+            if target.layout != torch.strided or is_lazy(target) or target.is_nested:
+                continue
+            laid = (target, target.storage_offset(), target.shape, target.stride())
+            self._laid.setdefault(id(target), laid)
+            if place not in self._kept:
                 storage = target.untyped_storage()
                 self._kept[place] = (storage, storage.clone())  # type: ignore[no-untyped-call]
 
@@ -203,7 +208,12 @@ class Memory:
             for tensor, data in self._data.values():
                 tensor.data = data
             for storage, copy in self._kept.values():
+                if storage.nbytes() != copy.nbytes():
+                    storage.resize_(copy.nbytes())
                 storage.copy_(copy)
+            for tensor, offset, size, stride in self._laid.values():
+                if (tensor.shape, tensor.stride()) != (size, stride):
+                    tensor.set_(tensor.untyped_storage(), offset, size, stride)
         for parameter, wanted, gradient in self._gradients:
             if parameter.requires_grad != wanted:
                 parameter.requires_grad_(wanted)

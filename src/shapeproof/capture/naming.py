@@ -13,8 +13,9 @@ _PUBLIC = {
     "iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div", "imatmul": "matmul",
     "mod": "remainder", "rmod": "remainder", "imod": "remainder", "and": "bitwise_and", "or": "bitwise_or",
     "xor": "bitwise_xor", "iand": "bitwise_and", "ior": "bitwise_or", "ixor": "bitwise_xor",
-    "invert": "bitwise_not", "T": "t", "mT": "mT", "H": "adjoint",
+    "invert": "bitwise_not",
     **{f"max_pool{n}d_with_indices": f"max_pool{n}d" for n in (1, 2, 3)},
+    **{f"fractional_max_pool{n}d_with_indices": f"fractional_max_pool{n}d" for n in (2, 3)},
     **{f"adaptive_max_pool{n}d_with_indices": f"adaptive_max_pool{n}d" for n in (1, 2, 3)},
 }  # fmt: skip
 
@@ -148,7 +149,7 @@ def is_query(func: Callable[..., Any], name: str) -> bool:
     """Whether a call asks something of a tensor rather than computing one."""
     raw = getattr(func, "__name__", "")
     if raw == "__get__":
-        return name not in ("t", "adjoint") and name not in _GETTERS_THAT_COMPUTE
+        return name not in _GETTERS_THAT_COMPUTE
     if raw in ("float", "int", "bool"):
         return False
     return raw == "__set__" or name in QUERIES

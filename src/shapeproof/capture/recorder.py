@@ -37,6 +37,12 @@ _WITHOUT_SIZE = {UninitializedBuffer, UninitializedParameter}
 # operations whose arguments are kept in every run: without them what runs and is wrong could not be told
 ASKED = frozenset("softmax log_softmax softmin squeeze getitem".split())
 
+# questions that only a tensor of one number has an answer to
+ONE_NUMBER = frozenset("item bool int float index complex".split())
+
+# getters that have the names of methods in the documentation, and take other shapes than these
+SHOWN = {"T": "t", "H": "adjoint"}
+
 # in place, these give the tensor itself another shape
 REARRANGED = frozenset("squeeze unsqueeze transpose t swapaxes swapdims resize resize_as as_strided".split())
 
@@ -149,7 +155,17 @@ class Recorder(TorchFunctionMode):
         self._mind_values(name, args)
         if getattr(func, "__name__", "") == "__set__" and isinstance(args[0], Tensor):
             self._kept.about_to_replace(args[0])
-        result = func(*args, **kwargs)
+        call = self._call(name, args[:1], {}) if name in ONE_NUMBER and isinstance(args[0], Tensor) else None
+        try:
+            if call:
+                one_number(call)
+            result = func(*args, **kwargs)
+        except (RuntimeError, ValueError, TypeError) as error:
+            if call and call.violation:
+                self.goes_on()
+                call.error, call.refused = error, (func, args, kwargs)
+                self.trace.calls.append(call)
+            raise
         if self._shadows and args and getattr(args[0], "is_meta", False):
             result = self._shadows.answer(name, result)
         if name not in ("shape", "size", "numel", "nelement") or not isinstance(args[0], Tensor):
@@ -181,7 +197,7 @@ class Recorder(TorchFunctionMode):
         if self._detailed:
             call.spot = user_spot(sys._getframe(2))
         with collecting() as stated:
-            self._ask_rule(call, writes, args, kwargs)
+            self._ask_rule(call, name, writes, args, kwargs)
         call.requires = tuple(condition for condition in stated if not condition.is_way)
         self.goes_on()
         if self._effort:
@@ -214,7 +230,7 @@ class Recorder(TorchFunctionMode):
         seen = list(map(self._lookup, given))
         parents = {known.maker for known in seen if known and known.maker is not None and known.maker >= 0}
         return Call(
-            op=name,
+            op=SHOWN.get(name, name),
             module=self._stack[-1] if self._stack else "",
             source=source_line(sys._getframe(3)),
             inputs=tuple(map(_shape_by, seen, given)),
@@ -222,9 +238,9 @@ class Recorder(TorchFunctionMode):
             parameters=tuple(id(t) for t in given if id(t) in self._parameters),
         )
 
-    def _ask_rule(self, call: Call, writes: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _ask_rule(self, call: Call, name: str, writes: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """What the rule says of a call: a shape, or what does not hold; nothing where there is no rule."""
-        known = None if self._bare else find(call.op)
+        known = None if self._bare else find(name)
         if known is None:
             return
         call.asked = given, keywords = mapped(self._operand, (args, kwargs))
@@ -314,6 +330,15 @@ def _shape_by(known: _Known | None, tensor: Tensor) -> Shape:
 @functools.cache
 def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
+
+
+def one_number(call: Call) -> None:
+    """Note that a call asks Python for the one number of a tensor, which must then hold one, and no more."""
+    shape = call.inputs[0]
+    try:
+        require("==", product(shape), 1, "one-number", "a tensor of 1 element", show(shape))
+    except Violation as violation:
+        call.violation = violation
 
 
 def size_of(tensor: Tensor) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ NEAR = 8
 CODES = "docs/codes/"
 UNPAGED = frozenset(  # rare ones, told of in the index alone
     """argument bias branch class-weight complex-pairs cross dtype empty fold glu grid index-broadcast index-mask
-    index-rank padding-size pixel-unshuffle slice square window unsupported""".split()
+    index-rank one-number padding-size pixel-unshuffle slice square window unsupported""".split()
 )
 COLUMNS = ("module", "operation", "arithmetic", "output", "PyTorch")
 

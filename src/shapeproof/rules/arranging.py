@@ -12,6 +12,7 @@ from shapeproof.rules.elementwise import broadcast
 from shapeproof.rules.indexing import sliced
 from shapeproof.rules.joining import cat
 from shapeproof.rules.registry import (
+    COUNTED,
     Derived,
     Operand,
     Unsupported,
@@ -184,7 +185,7 @@ def _diagonal_length(rows: int, columns: int, offset: int) -> int:
     return 0 if decide(">=", 0, first) else first
 
 
-@rule("diagonal", "linalg_diagonal", page="torch.diagonal")
+@rule("diagonal", "diagonal_copy", "linalg_diagonal", page="torch.diagonal")
 def diagonal(
     input: Operand, offset: int = 0, dim1: int | None = None, dim2: int | None = None, **named: Any
 ) -> Derived:
@@ -276,7 +277,7 @@ def ravel(input: Operand) -> Derived:
     return becomes(input, (product(input.shape),), "product of sizes stays")
 
 
-@rule("as_strided", page="torch.as_strided")
+@rule("as_strided", "as_strided_copy", page="torch.as_strided")
 def as_strided(input: Operand, size: Any, stride: Any, storage_offset: Any = None) -> Derived:
     """Sizes and strides laid over the memory, which must reach so far."""
     if len(size) != len(stride):
@@ -301,12 +302,12 @@ def sum_to_size(input: Operand, *size: Any) -> Derived:
 def tensor_split(input: Operand, indices_or_sections: Any = None, dim: int = 0, **named: Any) -> Derived:
     """So many pieces, the first ones longer by one where it does not come out even; or cuts at indices."""
     wanted = named.get("sections", named.get("indices", indices_or_sections))
-    if isinstance(wanted, Operand):
-        raise Unsupported
     if not input.shape:
         raise Violation("rank", "at least 1 dimension", "0: ()")
     place = axis(dim, len(input.shape))
     size = input.shape[place]
+    if isinstance(wanted, Operand):
+        return _cut_by_values(input, wanted, place)
     if isinstance(wanted, int):
         require(">=", wanted, 1, "argument", "at least 1 section", f"{wanted}")
         pieces = [(size + wanted - 1 - i) // wanted for i in range(int(wanted))]
@@ -314,6 +315,16 @@ def tensor_split(input: Operand, indices_or_sections: Any = None, dim: int = 0, 
         pieces = [sliced(size, slice(a, b)) for a, b in zip((0, *wanted), (*wanted, None), strict=True)]
     shapes = tuple((*input.shape[:place], piece, *input.shape[place + 1 :]) for piece in pieces)
     return Derived(shapes, "sizes along dim", " + ".join(map(str, pieces)))
+
+
+def _cut_by_values(input: Operand, wanted: Operand, place: int) -> Derived:
+    """Cuts at the places that a list of numbers names; of a single number even the count is unknown."""
+    if len(wanted.shape) > 1:
+        raise Violation("rank", "a number, or a list of places", show(wanted.shape))
+    if not wanted.shape:
+        raise Unsupported
+    piece = (*input.shape[:place], COUNTED, *input.shape[place + 1 :])
+    return Derived((piece,) * (int(wanted.shape[0]) + 1), "sizes along dim", "cut at values")
 
 
 def _register_direction(name: str, least: int, dim: int) -> None:

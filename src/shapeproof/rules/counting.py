@@ -26,6 +26,24 @@ def histc(input: Operand, bins: int = 100, *_: Any, **__: Any) -> Derived:
     return becomes(input, (bins,), "(bins)")
 
 
+@rule("histogram", page="torch.histogram")
+def histogram(input: Operand, bins: Any, **_: Any) -> Derived:
+    """One count for each bin, and the edges, one more."""
+    edges = isinstance(bins, Operand)
+    if edges and len(bins.shape) != 1:
+        raise Violation("rank", "edges of 1 dimension", show(bins.shape))
+    count = bins.shape[0] - 1 if edges else bins
+    require(">=", count, 1, "argument", "at least 1 bin", f"{count}")
+    return Derived(((count,), (count + 1,)), "(bins), (bins + 1)", show(input.shape))
+
+
+@rule("unravel_index", page="torch.unravel_index")
+def unravel_index(indices: Operand, shape: Any) -> Derived:
+    """The places of flat indices: the indices' shape for each dim of the shape."""
+    count = 1 if isinstance(shape, int) else len(shape)
+    return Derived((indices.shape,) * count, "out = in", f"{count} times {show(indices.shape)}")
+
+
 def _distinct(input: Operand, dim: int | None, inverse: bool, counts: bool) -> Derived:
     if dim is None:
         values: tuple[int, ...] = (COUNTED,)

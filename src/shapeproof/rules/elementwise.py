@@ -32,10 +32,14 @@ div divide dropout dropout1d dropout2d dropout3d elu eq erf erfc erfinv exp exp2
 feature_alpha_dropout feature_dropout float_power floor floor_divide fmax fmin fmod frac gcd ge gelu greater
 greater_equal gt hardshrink hardsigmoid hardswish hardtanh heaviside hypot i0 igamma igammac ilshift irshift isclose
 isfinite isinf isnan isneginf isposinf isreal lcm ldexp le leaky_relu lerp less less_equal lgamma log log10 log1p log2
-log_sigmoid logaddexp logaddexp2 logical_and logical_not logical_or logical_xor logit logsigmoid lshift lt masked_fill
+log_sigmoid logaddexp logaddexp2 logical_and logical_not logical_or logical_xor logit logsigmoid lshift lt
 maximum minimum mish mul multiply mvlgamma nan_to_num ne neg negative nextafter not_equal polar polygamma positive pow
 rad2deg real reciprocal relu relu6 remainder resolve_conj resolve_neg rlshift round rrelu rrshift rshift rsqrt selu
-sgn sigmoid sign signbit silu sin sinc sinh softplus softshrink softsign special_airy_ai special_bessel_j0
+sgn sigmoid sign signbit silu sin sinc sinh softplus softshrink softsign special_airy_ai
+special_chebyshev_polynomial_t special_chebyshev_polynomial_u special_chebyshev_polynomial_v
+special_chebyshev_polynomial_w special_hermite_polynomial_h special_hermite_polynomial_he special_laguerre_polynomial_l
+special_legendre_polynomial_p special_shifted_chebyshev_polynomial_t special_shifted_chebyshev_polynomial_u
+special_shifted_chebyshev_polynomial_v special_shifted_chebyshev_polynomial_w special_bessel_j0
 special_bessel_j1 special_bessel_y0 special_bessel_y1 special_digamma special_entr special_erf special_erfc
 special_erfcx special_erfinv special_exp2 special_expit special_expm1 special_gammainc special_gammaincc
 special_gammaln special_i0 special_i0e special_i1 special_i1e special_log1p special_log_ndtr special_logit
@@ -51,7 +55,7 @@ CONVERSIONS = """
 alias_copy autocast_to_full_precision autocast_to_reduced_precision bfloat16 bool byte cauchy cdouble cfloat chalf
 char clone coalesce constant contiguous cpu cuda dequantize detach detach_copy double empty_like exponential fill
 float full_like geometric half int ipu kaiming_uniform log_normal long mtia ones_like pin_memory poisson rand_like
-randint_like randn_like random record_stream renorm requires_grad retain_grad share_memory short to to_dense to_mkldnn
+randint_like randn_like random record_stream requires_grad retain_grad share_memory short to to_dense to_mkldnn
 type_as uniform xpu zero zeros_like
 """.split()
 
@@ -102,6 +106,14 @@ def elementwise(*args: Any, **kwargs: Any) -> Derived:
     return Derived(out, "out = broadcast(a, b)", f"{' with '.join(show(shape) for shape in shapes)} -> {show(out)}")
 
 
+@rule("masked_fill", page="torch.Tensor.masked_fill_")
+def masked_fill(input: Operand, mask: Operand, value: Any) -> Derived:
+    """One value where the mask is true; mask and tensor are broadcast."""
+    if isinstance(value, Operand) and value.shape:
+        raise Violation("rank", "one value", show(value.shape))
+    return elementwise(input, mask)
+
+
 @rule(*CONVERSIONS, page="torch.Tensor.to")
 def converted(input: Operand, *_: Any, **__: Any) -> Derived:
     """Another dtype, device or copy: every other argument says which, and leaves the shape alone."""
@@ -112,6 +124,21 @@ def converted(input: Operand, *_: Any, **__: Any) -> Derived:
 def type_(input: Operand, dtype: Any = None, *_: Any, **__: Any) -> Derived:
     """Another dtype; asked without one, its name as text: no tensor."""
     return Derived(None if dtype is None else input.shape, "out = in", show(input.shape))
+
+
+@rule("renorm", page="torch.renorm")
+def renorm(input: Operand, p: float, dim: int, maxnorm: float) -> Derived:
+    """Each slice along ``dim`` made no longer than ``maxnorm``; the shape stays."""
+    if len(input.shape) < 2:
+        raise Violation("rank", "at least 2 dimensions", f"{len(input.shape)}: {show(input.shape)}")
+    axis(dim, len(input.shape))
+    return unchanged(input)
+
+
+@rule("frexp", page="torch.frexp")
+def frexp(input: Operand) -> Derived:
+    """The mantissa and the exponent of each element."""
+    return Derived((input.shape, input.shape), "out = in", show(input.shape))
 
 
 @rule("softmax", "log_softmax", "softmin", "special_softmax", "special_log_softmax", page="torch.nn.functional.softmax")

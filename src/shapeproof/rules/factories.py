@@ -63,7 +63,7 @@ def new_full(input: Operand, size: Any, *_: Any, **__: Any) -> Derived:
 def arange(*args: Any, start: Any = 0, end: Any = None, step: Any = 1, **_: Any) -> Derived:
     """``ceil((end - start)/step)`` numbers."""
     if len(args) == 1:
-        end = args[0]
+        start, end = (args[0], end) if end is not None else (start, args[0])
     elif args:
         start, end, step = (*args, step)[:3]
     if any(isinstance(number, Operand) for number in (start, end, step)):
@@ -84,6 +84,9 @@ def arange(*args: Any, start: Any = 0, end: Any = None, step: Any = 1, **_: Any)
 @rule("linspace", "logspace", page="torch.linspace")
 def linspace(start: Any, end: Any, steps: int, *_: Any, **__: Any) -> Derived:
     """``steps`` numbers, both ends included; ends may be tensors of one number."""
+    for bound in (start, end):
+        if isinstance(bound, Operand) and bound.shape:
+            raise Violation("rank", "ends of one number", show(bound.shape))
     require(">=", steps, 0, "argument", "steps of at least 0", f"{steps}")
     return Derived((steps,), "out = steps", f"{steps}")
 
@@ -111,6 +114,14 @@ def randperm(n: int, **_: Any) -> Derived:
 def window(window_length: int, *_: Any, **__: Any) -> Derived:
     """A window of so many samples."""
     return _made((window_length,))
+
+
+@rule("empty_permuted", page="torch.empty_permuted")
+def empty_permuted(size: Any, physical_layout: Any, **_: Any) -> Derived:
+    """A tensor of the sizes that are asked for, laid out in memory in the order named."""
+    if sorted(physical_layout) != list(range(len(size))):
+        raise Violation("argument", f"each dim of {show(tuple(size))} named once", f"{tuple(physical_layout)}")
+    return _made(size)
 
 
 @rule("triu_indices", "tril_indices", page="torch.triu_indices")

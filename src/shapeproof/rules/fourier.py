@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapeproof.dims import Shape
+from shapeproof.dims.conditions import decide
 from shapeproof.rules.registry import (
     Derived,
     Operand,
@@ -211,7 +212,8 @@ def istft(
     if len(input.shape) not in (2, 3):
         raise Violation("rank", "2 or 3 dimensions (B,frequencies,frames)", show(input.shape))
     hop = n_fft // 4 if hop_length is None else hop_length
-    one = True if onesided is None else onesided
+    # a whole spectrum is told from half of one by its size
+    one = not decide("==", input.shape[-2], n_fft) if onesided is None else onesided
     wanted = n_fft // 2 + 1 if one else n_fft
     require("==", input.shape[-2], wanted, "in-features", f"{wanted} frequencies", f"{input.shape[-2]}")
     _check_window(window, n_fft if win_length is None else win_length)

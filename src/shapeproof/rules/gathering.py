@@ -112,6 +112,13 @@ def nonzero(input: Operand, *_: Any, as_tuple: bool = False) -> Derived:
     return becomes(input, (COUNTED, len(input.shape)), "(number of nonzero, rank)")
 
 
+@rule("nonzero_static", page="torch.nonzero")
+def nonzero_static(input: Operand, *, size: int, fill_value: int = -1) -> Derived:
+    """The places of so many elements that are not 0, one a row."""
+    require(">=", size, 0, "argument", "a size of at least 0", f"{size}")
+    return becomes(input, (size, len(input.shape)), "(size, rank)")
+
+
 @rule("argwhere", page="torch.argwhere")
 def argwhere(input: Operand) -> Derived:
     """The places of what is not 0: one row each; how many they are, the values decide."""

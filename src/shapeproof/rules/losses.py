@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from shapeproof.dims import Shape, product
 from shapeproof.dims.conditions import decide
 from shapeproof.rules.elementwise import broadcast, fits
-from shapeproof.rules.registry import Derived, Operand, Violation, axis, require, rule, show
+from shapeproof.rules.linear import linear
+from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, axis, require, rule, show
 
 
 def _reduction(args: tuple[Any, ...], named: dict[str, Any], place: int) -> str:
@@ -202,6 +204,21 @@ def cross_entropy(
     return _lost(shape, how, _pair(input, target))
 
 
+@rule("linear_cross_entropy", page="torch.nn.functional.linear_cross_entropy")
+def linear_cross_entropy(
+    input: Operand, linear_weight: Operand, target: Operand, *, linear_bias: Any = None, **named: Any
+) -> Derived:
+    """``cross_entropy(linear(input, linear_weight), target)`` of ``(N, features)``, or of ``(features)``."""
+    if len(input.shape) not in (1, 2):
+        raise Violation("rank", "1 or 2 dimensions (N,features)", show(input.shape))
+    if len(linear_weight.shape) != 2:
+        raise Unsupported
+    logits = linear(input, linear_weight, linear_bias)
+    named.pop("options", None)  # how it is computed
+    lost = cross_entropy(Operand(logits.shape, input.dtype), target, **named)
+    return replace(lost, macs=logits.macs)
+
+
 @rule("multi_margin_loss", page="torch.nn.functional.multi_margin_loss")
 def multi_margin_loss(input: Operand, target: Operand, *args: Any, **named: Any) -> Derived:
     """``(N, C)`` with ``(N)`` classes, or ``(C)`` with one."""
@@ -224,6 +241,7 @@ def multilabel_margin_loss(input: Operand, target: Operand, *args: Any, **named:
     """``(N, C)`` with classes of the same shape, ended by -1."""
     if len(input.shape) > 2:
         raise Violation("rank", "1 or 2 dimensions (N,C)", show(input.shape))
+    require(">=", input.shape[-1] if input.shape else 1, 1, "empty", "at least 1 class", show(input.shape))
     if len(input.shape) == 2 or len(target.shape) > 1:
         _equal(input, target)
     else:

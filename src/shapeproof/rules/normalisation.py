@@ -15,6 +15,8 @@ def batch_norm(
     training: bool = False, *_: Any, **__: Any,
 ) -> Derived:  # fmt: skip
     """``(N, C, *)`` stays; in training each channel needs more than one value."""
+    if len(input.shape) == 1 and int(input.shape[0]) == 0:
+        return unchanged(input)  # PyTorch lets a list of nothing through
     if len(input.shape) < 2:
         raise Violation("rank", "at least 2 dimensions (N,C,*)", f"{len(input.shape)}: {show(input.shape)}")
     channels = input.shape[1]
@@ -96,3 +98,31 @@ def local_response_norm(input: Operand, size: int, *_: Any, **__: Any) -> Derive
     if len(input.shape) < 3:
         raise Violation("rank", "at least 3 dimensions (N,C,*)", f"{len(input.shape)}: {show(input.shape)}")
     return unchanged(input)
+
+
+@rule("native_layer_norm", page="torch.nn.LayerNorm")
+def native_layer_norm(input: Operand, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> Derived:
+    """As ``layer_norm``, and the mean and inverse spread of each row, where the normalised sizes are 1."""
+    kept = len(input.shape) - len(tuple(normalized_shape))
+    found = layer_norm(input, normalized_shape, weight, bias)
+    each = (*input.shape[:kept], *(1 for _ in input.shape[kept:]))
+    return Derived((found.shape, each, each), "out, mean, 1/spread", found.arithmetic)
+
+
+@rule("native_group_norm", page="torch.nn.GroupNorm")
+def native_group_norm(
+    input: Operand, weight: Any, bias: Any, N: int, C: int, HxW: int, group: int, eps: float  # noqa: N803
+) -> Derived:  # fmt: skip
+    """As ``group_norm``, and the mean and inverse spread of each group of each sample."""
+    found = group_norm(input, group, weight, bias)
+    return Derived((found.shape, (N, group), (N, group)), "out, mean, 1/spread", found.arithmetic)
+
+
+@rule("native_batch_norm", page="torch.nn.BatchNorm2d")
+def native_batch_norm(
+    input: Operand, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, *_: Any
+) -> Derived:
+    """As ``batch_norm``, and in training the mean and inverse spread of each channel."""
+    found = batch_norm(input, running_mean, running_var, weight, bias)
+    each = (input.shape[1],) if training else (0,)
+    return Derived((found.shape, each, each), "out, mean, 1/spread", found.arithmetic)

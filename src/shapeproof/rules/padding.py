@@ -78,7 +78,7 @@ def _within(input: Operand, pairs: list[tuple[int, int]], mode: str) -> None:
                 require(">=", size, amount, "padding-size", f"padding of at most the size {size}", f"{amount}")
 
 
-@rule("unfold", page="torch.nn.Unfold")
+@rule("unfold", "unfold_copy", page="torch.nn.Unfold")
 def unfold(input: Operand, *args: Any, **named: Any) -> Derived:
     """Windows as columns, ``(N, C, H, W)`` to ``(N, C k k, L)``; of a tensor along one dim, as a new last dimension."""
     if (len(args) == 3 and "dilation" not in named) or named.keys() & {"dimension", "size", "step"}:

@@ -70,6 +70,11 @@ def _register_average(count: int) -> None:
 
 def _adaptive(input: Operand, count: int, output_size: Any) -> Derived:
     wanted = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * count
+    if len(wanted) != count:
+        raise Violation("argument", f"{count} output sizes", f"{tuple(wanted)}")
+    for want in wanted:
+        if want is not None:
+            require(">=", want, 0, "argument", "output sizes of at least 0", f"{tuple(wanted)}")
     for size in input.shape[-count:]:
         require(">=", size, 1, "empty", "no empty dimension", show(input.shape))
     sizes = [have if want is None else want for have, want in zip(input.shape[-count:], wanted, strict=True)]

@@ -204,6 +204,13 @@ def quantile(input: Operand, q: Any, dim: int | None = None, keepdim: bool = Fal
     return becomes(input, shape, "(q, drop dim)")
 
 
+@rule("dist", page="torch.dist")
+def dist(input: Operand, other: Operand, p: float = 2) -> Derived:
+    """The norm of the difference, which is broadcast: one number."""
+    elementwise(input, other)
+    return becomes(input, (), "drop dim")
+
+
 @rule("trace", page="torch.trace")
 def trace(input: Operand) -> Derived:
     """The sum of the diagonal of one matrix."""

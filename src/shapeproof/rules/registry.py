@@ -38,6 +38,7 @@ FAMILIES = (
     "counting",
     "products",
     "decomposition",
+    "factoring",
     "losses",
     "arranging",
     "fourier",

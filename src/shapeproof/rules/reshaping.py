@@ -126,7 +126,7 @@ def _bytes(dtype: str) -> int:
     return max(1, int(bits.group()) // 8) if bits else 1
 
 
-@rule("reshape", page="torch.reshape")
+@rule("reshape", "view_copy", page="torch.reshape")
 def reshape(input: Operand, *shape: Any, **named: Any) -> Derived:
     """The same elements under other sizes; one size may be -1."""
     wanted = shape_args(shape or (named["shape"],))
@@ -157,7 +157,7 @@ def flatten(input: Operand, start_dim: int = 0, end_dim: int = -1) -> Derived:
     return Derived(shape, "product of sizes stays", f"{_factors(middle)} = {total}")
 
 
-@rule("transpose", "swapaxes", "swapdims", page="torch.transpose")
+@rule("transpose", "transpose_copy", "swapaxes", "swapdims", page="torch.transpose")
 def transpose(input: Operand, dim0: int, dim1: int) -> Derived:
     """Two dimensions change places."""
     places = list(range(len(input.shape)))
@@ -169,7 +169,7 @@ def transpose(input: Operand, dim0: int, dim1: int) -> Derived:
     return _moved(input, tuple(places))
 
 
-@rule("permute", page="torch.permute")
+@rule("permute", "permute_copy", page="torch.permute")
 def permute(input: Operand, *dims: Any, **named: Any) -> Derived:
     """The dimensions in another order."""
     wanted = shape_args(dims or (named["dims"],))
@@ -184,10 +184,26 @@ def permute(input: Operand, *dims: Any, **named: Any) -> Derived:
     return _moved(input, places)
 
 
-@rule("t", "adjoint", page="torch.t")
+@rule("t", "t_copy", page="torch.t")
 def t(input: Operand) -> Derived:
-    """Rows and columns change places."""
+    """Rows and columns change places; a list or a number stays."""
+    if len(input.shape) > 2:
+        raise Violation("rank", "at most 2 dimensions", f"{len(input.shape)}: {show(input.shape)}")
+    return reversed_dims(input)
+
+
+@rule("T", page="torch.Tensor")
+def reversed_dims(input: Operand) -> Derived:
+    """The dimensions in the opposite order."""
     return _moved(input, tuple(range(len(input.shape)))[::-1])
+
+
+@rule("H", page="torch.Tensor")
+def hermitian(input: Operand) -> Derived:
+    """Rows and columns of one matrix change places."""
+    if len(input.shape) not in (0, 2):
+        raise Violation("rank", "2 dimensions", f"{len(input.shape)}: {show(input.shape)}")
+    return reversed_dims(input)
 
 
 def _moved(input: Operand, places: tuple[int, ...]) -> Derived:
@@ -195,7 +211,7 @@ def _moved(input: Operand, places: tuple[int, ...]) -> Derived:
     return Derived(shape, f"dims {show(places)}", f"{show(input.shape)} -> {show(shape)}")
 
 
-@rule("unsqueeze", page="torch.unsqueeze")
+@rule("unsqueeze", "unsqueeze_copy", page="torch.unsqueeze")
 def unsqueeze(input: Operand, dim: int) -> Derived:
     """A dimension of size 1 is put in at ``dim``."""
     place = axis(dim, len(input.shape) + 1)
@@ -203,7 +219,7 @@ def unsqueeze(input: Operand, dim: int) -> Derived:
     return Derived(shape, "insert 1", f"{show(input.shape)} -> {show(shape)}")
 
 
-@rule("squeeze", page="torch.squeeze")
+@rule("squeeze", "squeeze_copy", page="torch.squeeze")
 def squeeze(input: Operand, dim: Any = None) -> Derived:
     """Dimensions of size 1 go: all of them, or those named."""
     rank = len(input.shape)

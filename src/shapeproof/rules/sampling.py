@@ -66,7 +66,7 @@ def _check_mode(count: int, mode: str, align_corners: Any, antialias: bool, inpu
         require(">=", input.shape[1], 1, "empty", "at least 1 channel", show(input.shape))
 
 
-@rule("grid_sample", "grid_sampler", page="torch.nn.functional.grid_sample")
+@rule("grid_sample", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d", page="torch.nn.functional.grid_sample")
 def grid_sample(input: Operand, grid: Operand, mode: Any = "bilinear", *_: Any, **__: Any) -> Derived:
     """``(N, C, H, W)`` read at ``(N, Ho, Wo, 2)`` places gives ``(N, C, Ho, Wo)``."""
     rank = len(input.shape)

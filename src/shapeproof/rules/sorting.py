@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapeproof.dims import Shape
 from shapeproof.dims.conditions import decide
+from shapeproof.rules.elementwise import broadcast
 from shapeproof.rules.registry import (
     COUNTED,
     Derived,
     Operand,
     Unsupported,
     Violation,
+    axes,
     axis,
     becomes,
     require,
@@ -92,19 +95,52 @@ def diff(input: Operand, n: int = 1, dim: int = -1, prepend: Any = None, append:
 @rule("trapezoid", "trapz", page="torch.trapezoid")
 def trapezoid(input: Operand, x: Any = None, dx: Any = None, dim: int = -1, **_: Any) -> Derived:
     """The area under a curve along a dim, which goes."""
+    shape = _points(input, x, dim)
+    place = axis(dim, len(shape))
+    return becomes(input, (*shape[:place], *shape[place + 1 :]), "drop dim")
+
+
+def _points(input: Operand, x: Any, dim: int) -> Shape:
+    """The shape of the curve together with its places: a list of them lies along the dim, more are broadcast.
+
+    Broadcast are the widths between the places with the heights between the points, one fewer of each.
+    """
+    if not input.shape:
+        raise Violation("rank", "at least 1 dimension", "0: ()")
     place = axis(dim, len(input.shape))
-    return becomes(input, (*input.shape[:place], *input.shape[place + 1 :]), "drop dim")
+    if not isinstance(x, Operand) or len(x.shape) == 0:
+        return input.shape
+    size = x.shape[0] if len(x.shape) == 1 else x.shape[axis(dim, len(x.shape))]
+    if len(x.shape) == 1:
+        require("==", size, input.shape[place], "broadcast", f"{input.shape[place]} places", f"{size}")
+        return input.shape
+    if len(x.shape) != len(input.shape) and dim >= 0:
+        raise Unsupported
+    return broadcast([input.shape, x.shape])
 
 
 @rule("cumulative_trapezoid", page="torch.cumulative_trapezoid")
 def cumulative_trapezoid(input: Operand, x: Any = None, dx: Any = None, dim: int = -1) -> Derived:
     """The area under a curve so far, along a dim: one fewer than the points."""
-    if not input.shape or isinstance(x, Operand):
-        raise Unsupported
-    place = axis(dim, len(input.shape))
-    size = input.shape[place]
-    left = size - 1 if decide(">=", size, 1) else 0
-    return becomes(input, (*input.shape[:place], left, *input.shape[place + 1 :]), "size - 1 along dim")
+    shape = _points(input, x, dim)
+    place = axis(dim, len(shape))
+    left = shape[place] - 1 if decide(">=", shape[place], 1) else 0
+    return becomes(input, (*shape[:place], left, *shape[place + 1 :]), "size - 1 along dim")
+
+
+@rule("gradient", page="torch.gradient")
+def gradient(input: Operand, *, spacing: Any = None, dim: Any = None, edge_order: int = 1) -> Derived:
+    """The slope along each named dim, all of them where none is named: of the input's shape, one each."""
+    along = axes(dim, len(input.shape)) if dim is None or not isinstance(dim, (tuple, list)) or dim else ()
+    if isinstance(spacing, (tuple, list)):
+        require("==", len(spacing), len(along), "argument", f"{len(along)} spacings", f"{len(spacing)}")
+    for turn, place in enumerate(along):
+        size = input.shape[place]
+        require(">=", size, edge_order + 1, "argument", f"at least {edge_order + 1} along dim {place}", f"{size}")
+        places = spacing[turn] if isinstance(spacing, (tuple, list)) else None
+        if isinstance(places, Operand) and places.shape:
+            require("==", places.shape[0], size, "broadcast", f"{size} places", show(places.shape))
+    return Derived((input.shape,) * len(along), "out = in", f"{len(along)} times {show(input.shape)}")
 
 
 @rule("searchsorted", page="torch.searchsorted")

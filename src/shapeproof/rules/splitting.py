@@ -55,7 +55,15 @@ def chunk(input: Operand, chunks: int, dim: int = 0) -> Derived:
     return _even(input, ceil_div(size, chunks), place)
 
 
-@rule("split", "split_with_sizes", "unsafe_split", "unsafe_split_with_sizes", page="torch.split")
+@rule(
+    "split",
+    "split_copy",
+    "split_with_sizes_copy",
+    "split_with_sizes",
+    "unsafe_split",
+    "unsafe_split_with_sizes",
+    page="torch.split",
+)
 def split(input: Operand, split_size_or_sections: Any = None, dim: int = 0, **named: Any) -> Derived:
     """Pieces of one size, the last perhaps shorter, or of the sizes listed, which must add up."""
     wanted = named.get("split_size", named.get("split_sizes", split_size_or_sections))
@@ -73,7 +81,7 @@ def split(input: Operand, split_size_or_sections: Any = None, dim: int = 0, **na
     return _pieces(input, list(wanted), place, f"{line} = {total}")
 
 
-@rule("unbind", page="torch.unbind")
+@rule("unbind", "unbind_copy", page="torch.unbind")
 def unbind(input: Operand, dim: int = 0) -> Derived:
     """One tensor for each element along ``dim``, which goes."""
     place = _place(input, dim)
@@ -82,7 +90,7 @@ def unbind(input: Operand, dim: int = 0) -> Derived:
     return Derived((shape,) * int(input.shape[place]), "drop dim", f"{input.shape[place]} of {show(shape)}")
 
 
-@rule("select", page="torch.select")
+@rule("select", "select_copy", page="torch.select")
 def select(input: Operand, dim: int, index: Any) -> Derived:
     """One element along ``dim``, which goes."""
     place = _place(input, dim)
@@ -105,6 +113,8 @@ def narrow(input: Operand, dim: int, start: Any, length: int) -> Derived:
         raise Violation("argument", "a length of at least 0", f"{length}")
     shape = (*input.shape[:place], length, *input.shape[place + 1 :])
     if isinstance(start, Operand):
+        if start.shape:
+            raise Violation("rank", "a start of one number", show(start.shape))
         return Derived(shape, "length along dim", f"{size} -> {length}")
     begin = start if decide(">=", start, 0) else size + start
     require(">=", begin, 0, "index-range", f"a start within {size}", f"{start}")
@@ -112,7 +122,7 @@ def narrow(input: Operand, dim: int, start: Any, length: int) -> Derived:
     return Derived(shape, "length along dim", f"{size} -> {length}")
 
 
-@rule("expand", page="torch.Tensor.expand")
+@rule("expand", "expand_copy", page="torch.Tensor.expand")
 def expand(input: Operand, *size: Any, **named: Any) -> Derived:
     """Sizes of 1 become what is asked for; -1 keeps; new dimensions come in front."""
     wanted = shape_args(size or (named["size"],))
@@ -200,9 +210,11 @@ def movedim(input: Operand, source: Any, destination: Any) -> Derived:
     return Derived(shape, "dims moved", f"{show(input.shape)} -> {show(shape)}")
 
 
-@rule("mT", "mH", page="torch.Tensor")
+@rule("mT", "mH", "adjoint", page="torch.Tensor")
 def matrix_transpose(input: Operand) -> Derived:
-    """The last two dimensions change places."""
+    """The last two dimensions change places; a number stays."""
+    if not input.shape:
+        return Derived((), "dims swapped", "() -> ()")
     if len(input.shape) < 2:
         raise Violation("rank", "at least 2 dimensions", f"{len(input.shape)}: {show(input.shape)}")
     shape = (*input.shape[:-2], input.shape[-1], input.shape[-2])
