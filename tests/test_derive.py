@@ -97,7 +97,8 @@ def test_a_shape_error_is_a_result_with_the_steps_up_to_it():
 
 
 def test_an_operation_without_a_rule_is_unsupported_and_the_whole_incomplete():
-    d = sp.derive(lambda x: torch.segment_reduce(x, "sum", lengths=torch.ones(3, dtype=int)) + 1, (3, 3))
+    lengths = torch.ones(3, dtype=torch.int64)
+    d = sp.derive(lambda x: torch.segment_reduce(x, "sum", lengths=lengths) + 1, (3, 3))
     assert [s.verdict for s in d.steps] == ["unsupported", "proved"]
     assert (d.verdict, d.steps[0].output, d.steps[0].derived) == ("incomplete", (3, 3), None)
     assert d.cost.macs is None

@@ -191,7 +191,7 @@ class Memory:
                 continue
             if target.layout != torch.strided or is_lazy(target) or target.is_nested:
                 continue
-            laid = (target, target.storage_offset(), target.shape, target.stride())
+            laid = (target, int(target.storage_offset()), target.shape, target.stride())
             self._laid.setdefault(id(target), laid)
             if place not in self._kept:
                 storage = target.untyped_storage()

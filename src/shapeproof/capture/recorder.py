@@ -40,9 +40,6 @@ ASKED = frozenset("softmax log_softmax softmin squeeze getitem".split())
 # questions that only a tensor of one number has an answer to
 ONE_NUMBER = frozenset("item bool int float index complex".split())
 
-# getters that have the names of methods in the documentation, and take other shapes than these
-SHOWN = {"T": "t", "H": "adjoint"}
-
 # in place, these give the tensor itself another shape
 REARRANGED = frozenset("squeeze unsqueeze transpose t swapaxes swapdims resize resize_as as_strided".split())
 
@@ -50,7 +47,7 @@ REARRANGED = frozenset("squeeze unsqueeze transpose t swapaxes swapdims resize r
 # Operations after which a tensor holds no other values than before.
 _SAME_VALUES = frozenset(
     """broadcast_to chunk clone contiguous cpu cuda detach expand expand_as flatten flip getitem int long movedim narrow
-    permute repeat reshape select split squeeze swapaxes t tile to transpose type_as unbind unflatten unsqueeze view
+    permute repeat reshape select split squeeze swapaxes t T tile to transpose type_as unbind unflatten unsqueeze view
     view_as""".split()
 )
 
@@ -197,7 +194,7 @@ class Recorder(TorchFunctionMode):
         if self._detailed:
             call.spot = user_spot(sys._getframe(2))
         with collecting() as stated:
-            self._ask_rule(call, name, writes, args, kwargs)
+            self._ask_rule(call, writes, args, kwargs)
         call.requires = tuple(condition for condition in stated if not condition.is_way)
         self.goes_on()
         if self._effort:
@@ -230,7 +227,7 @@ class Recorder(TorchFunctionMode):
         seen = list(map(self._lookup, given))
         parents = {known.maker for known in seen if known and known.maker is not None and known.maker >= 0}
         return Call(
-            op=SHOWN.get(name, name),
+            op=name,
             module=self._stack[-1] if self._stack else "",
             source=source_line(sys._getframe(3)),
             inputs=tuple(map(_shape_by, seen, given)),
@@ -238,9 +235,9 @@ class Recorder(TorchFunctionMode):
             parameters=tuple(id(t) for t in given if id(t) in self._parameters),
         )
 
-    def _ask_rule(self, call: Call, name: str, writes: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _ask_rule(self, call: Call, writes: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """What the rule says of a call: a shape, or what does not hold; nothing where there is no rule."""
-        known = None if self._bare else find(name)
+        known = None if self._bare else find(call.op)
         if known is None:
             return
         call.asked = given, keywords = mapped(self._operand, (args, kwargs))

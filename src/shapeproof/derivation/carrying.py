@@ -316,6 +316,8 @@ def _viewed(look: Look) -> Sight:
 def _swapped_dims(look: Look) -> Sight:
     rank = len(look.input.shape)
     order = list(range(rank))
+    if look.call.op == "T":
+        return look.sight.ordered(order[::-1])
     if look.call.op in ("transpose", "swapaxes", "swapdims"):
         a, b = look.dim("dim0"), look.dim("dim1")
     else:
@@ -432,7 +434,7 @@ _TABLE: dict[str, Carries] = {name: carries for names, carries in (
     ("mean sum amax amin max min argmax argmin prod std var norm logsumexp median all any".split(), _reduced),
     (("scaled_dot_product_attention", "multi_head_attention_forward"), _attention), (("einsum",), _einsum),
     (("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as", "reshape_as"), _viewed),
-    (("transpose", "swapaxes", "swapdims", "t", "mT"), _swapped_dims), (("permute",), _permuted),
+    (("transpose", "swapaxes", "swapdims", "t", "T", "H", "mT", "adjoint"), _swapped_dims), (("permute",), _permuted),
     (("movedim", "moveaxis"), _moved), (("expand", "expand_as", "broadcast_to"), _expanded),
     (("cat", "concat", "concatenate"), _joined), (("stack",), _stacked), (("chunk", "split", "unbind"), _parts),
     (("select", "narrow"), _selected), (("getitem",), _indexed), (("embedding",), _looked_up),

@@ -8,6 +8,9 @@ from shapeproof.capture.trace import Call
 from shapeproof.derivation.model import Cost, ReceptiveField, Step, StepVerdict
 from shapeproof.dims.conditions import Condition
 
+# Getters that are told by the names that the documentation gives their methods; their rules take other ranks.
+SHOWN = {"T": "t", "H": "adjoint"}
+
 
 def steps_of(calls: list[Call], parameters: dict[int, tuple[int, int]]) -> tuple[Step, ...]:
     """Every call as a step; ``parameters`` gives the number and bytes of each parameter, counted where first used."""
@@ -27,7 +30,7 @@ def _step(index: int, call: Call, cost: Cost, fields: FieldsOf) -> Step:
     verdict = _verdict(call)
     agreed = derived is not None and verdict == "proved"
     return Step(
-        index, call.module, call.op, call.source, call.inputs,
+        index, call.module, SHOWN.get(call.op, call.op), call.source, call.inputs,
         output=with_letters(derived.shape, call.output) if derived and agreed else call.output,
         derived=derived.shape if derived else None,
         formula=derived.formula if derived else "",

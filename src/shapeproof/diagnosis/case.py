@@ -29,7 +29,7 @@ KEEPS_PLACES = frozenset(
 FIRST = ("conv", "max_pool", "avg_pool", "adaptive_", "interpolate", "upsample", "pixel_", "lp_pool", "fold")
 LAST = ("embedding", "linear", "lstm", "gru", "rnn_", "layer_norm", "multi_head_attention", "scaled_dot_product")
 RESHAPES = frozenset("view reshape flatten unflatten".split())
-MOVES = frozenset("permute transpose movedim moveaxis swapaxes t".split())
+MOVES = frozenset("permute transpose movedim moveaxis swapaxes t T".split())
 
 
 @dataclass()
