@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from torch import nn
 
 import shapeproof as sp
+import test_zoo_networks
+from networks_of_every_kind import KINDS
 from shapeproof.capture.run import run
 from shapeproof.derivation.keeping import kept_of
 from shapeproof.models.document import FourStage
@@ -75,6 +77,20 @@ def test_networks_agree_with_autograd_at_every_step_that_has_a_rule(name, traini
     assert found.differing == ()
     assert found.agreeing == sum(size is not None for size in found.derived)
     assert found.agreeing >= len(found.derived) - 1  # a recurrent layer, or attention as one call
+
+
+@pytest.mark.parametrize("name", test_zoo_networks.NETWORKS)
+def test_blocks_of_the_zoos_agree_with_autograd(name):
+    net, shape = test_zoo_networks.NETWORKS[name]
+    found = sp.derive(net, torch.rand(shape).requires_grad_()).kept
+    assert found.differing == ()
+    assert found.total is not None
+
+
+@pytest.mark.parametrize("name", ["causal attention", "dense", "pyramid", "relative bias", "wavenet"])
+def test_networks_with_letters_agree_with_autograd(name):
+    make, specs, _ = KINDS[name]
+    assert sp.derive(make().train(), *specs).kept.differing == ()
 
 
 @pytest.mark.parametrize("name", ["residual", "gpt", "vit", "inception", "mobile"])

@@ -127,9 +127,11 @@ def _made(calls: Sequence[Call]) -> dict[int, int]:
             continue
         for piece in _pieces((keeping.ran.given, keeping.ran.named)):
             sizes.setdefault(piece.place, 0)
-        for piece in keeping.ran.results:
-            if piece.place not in sizes:
-                sizes[piece.place] = product(piece.shape) * piece.itemsize if piece.shape else 0
+        new = {piece.place for piece in keeping.ran.results} - sizes.keys()
+        for piece in keeping.ran.results:  # of several that share memory, such as the columns of where, each is a part
+            if piece.place in new and piece.shape:
+                sizes[piece.place] = sizes.get(piece.place, 0) + product(piece.shape) * piece.itemsize
+        sizes |= {place: 0 for place in new if place not in sizes}
     return sizes
 
 

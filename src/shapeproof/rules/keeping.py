@@ -155,9 +155,19 @@ def _product(ran: Ran) -> Held | None:
     if len(ran.pieces) < 2:
         return []
     a, b = ran.pieces
-    if ran.op == "matmul" and _must_repeat(a.shape, b.shape):
+    if "matmul" in ran.op and _must_repeat(a.shape, b.shape):
         return None  # PyTorch copies the factor that is broadcast
-    return [*([a] if b.needs_gradient else []), *([b] if a.needs_gradient else [])]
+    kept_a, kept_b = (_in_one_row(a, b), _in_one_row(b, a)) if "matmul" in ran.op else (a, b)
+    return [*([kept_a] if b.needs_gradient else []), *([kept_b] if a.needs_gradient else [])]
+
+
+def _in_one_row(piece: Piece, other: Piece) -> Piece | Fresh:
+    """A product puts the leading dimensions together; where their memory does not allow it, PyTorch makes a copy."""
+    rank = len(piece.shape)
+    rows = 1 if len(other.shape) == 2 and rank > 2 else 2  # by a plain matrix, the rows go with them
+    if rank < 3 or _in_order(piece, rank - rows):
+        return piece
+    return Fresh(piece.shape, piece.itemsize)
 
 
 def _must_repeat(a: Shape, b: Shape) -> bool:
@@ -204,7 +214,13 @@ def _linear(ran: Ran) -> Held | None:
 
 def _in_rows(piece: Piece) -> bool:
     """Whether all but the last dimension can be seen as one without a copy."""
-    rows = [(int(n), s) for n, s in zip(piece.shape[:-1], (piece.stride or ())[:-1], strict=True) if int(n) != 1]
+    return _in_order(piece, len(piece.shape) - 1)
+
+
+def _in_order(piece: Piece, count: int) -> bool:
+    """Whether the first dimensions can be seen as one without a copy."""
+    sizes = zip(piece.shape[:count], (piece.stride or ())[:count], strict=True)
+    rows = [(int(n), s) for n, s in sizes if int(n) != 1]
     return all(outer == inner * n for (_, outer), (n, inner) in pairwise(rows))
 
 
