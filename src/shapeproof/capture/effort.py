@@ -66,9 +66,10 @@ def on_meta(model: Any) -> bool:
 
 def alone_from_the_start(model: Any, inputs: list[Tensor]) -> str:
     """Why a model should not be run on real tensors at all; ``""`` if it may."""
-    if on_meta(model):
+    own = list(owned(model))
+    if any(tensor.device.type == "meta" for tensor in own):
         return "the model lies on the meta device"
     if any(tensor.device.type == "meta" for tensor in inputs):
         return "the input lies on the meta device"
-    weights = sum(tensor.numel() * tensor.element_size() for tensor in owned(model))
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in own)
     return f"the weights take {weights / 2**30:.1f} GiB" if weights > WEIGHTS else ""

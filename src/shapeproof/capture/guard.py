@@ -99,6 +99,8 @@ class Contents:
     def put_back(self) -> None:
         """Give every container the contents that it had."""
         for held, contents in self._noted.values():
+            if not held and not contents:  # as most of a module's are: its hooks of every kind
+                continue
             if held == contents if isinstance(held, set) else _same(held, contents):
                 continue
             held.clear()
