@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 RUNS = 3
+MOST_COMMAND = 1.25  # of a script that imports torch, builds the network and runs it
 MOST_SECONDS = 90  # a peer that takes longer is stopped, and the table says so
 PEERS = ("shapeproof", "torch", "torchinfo", "torchview", "ptflops", "fvcore")
 # as an installed package has it: modules are compiled once, not in every process
@@ -42,7 +43,7 @@ with torch.no_grad():
 
 @dataclass(frozen=True)
 class Table:
-    """What is measured side by side: a network, its input, and the tools by their names in ``TOOLS``."""
+    """What is measured side by side: a network, its input, the tools by their names in ``TOOLS``."""
 
     title: str
     network: str
@@ -50,28 +51,40 @@ class Table:
     tools: tuple[str, ...]
     letters: str = ""
     runs: int = RUNS
+    # by tool, what is wanted of its call: at most so many times the first row's ("x"), seconds ("s"), or MB ("MB")
+    wanted: tuple[tuple[str, float, str], ...] = ()
 
 
 TABLES = {
     "four-stage": Table(
         "four-stage network, 1 x 1 x 28 x 28", "four_stage", (1, 1, 28, 28),
-        ("forward", "derive", "torchinfo", "torchview", "ptflops", "fvcore"),
+        ("forward", "derive", "torchinfo", "torchview", "ptflops", "fvcore"), wanted=(("derive", 3, "x"),),
+    ),
+    "lenet": Table(
+        "LeNet-5, 1 x 1 x 28 x 28", "lenet", (1, 1, 28, 28), ("forward", "derive", "torchinfo"),
+        wanted=(("derive", 3, "x"),),
+    ),
+    "mlp": Table(
+        "784-256-128-10 and dropout, 1 x 784", "mlp", (1, 784), ("forward", "derive", "torchinfo"),
+        wanted=(("derive", 3, "x"),),
     ),
     "four-stage-letters": Table(
         "four-stage network, N, H and W free: domain solved, edges run", "four_stage", (2, 1, 28, 28),
-        ("derive_letters", "export"), letters="N,1,H,W",
+        ("derive_letters", "export"), letters="N,1,H,W", wanted=(("derive_letters", 0.5, "s"),),
     ),
     "resnet-50": Table(
         "ResNet-50, 1 x 3 x 224 x 224", "resnet", (1, 3, 224, 224),
-        ("torchinfo", "derive", "forward", "torchview", "ptflops", "fvcore"),
+        ("torchinfo", "derive", "forward", "torchview", "ptflops", "fvcore"), wanted=(("derive", 1, "x"),),
     ),
     "resnet-50-letters": Table(
         "ResNet-50, N, H and W free: domain solved, edges run", "resnet", (2, 3, 224, 224),
         ("derive_letters", "export"), letters="N,3,H,W", runs=1,
+        wanted=(("derive_letters", 3, "s"),),
     ),
     "llama-70b": Table(
         "70 billion parameters like Llama's, on the meta device, 1 x 2048", "llama", (1, 2048),
         ("forward", "derive", "derive_letters", "torchinfo"), letters="int64[N,T]", runs=1,
+        wanted=(("derive", 2, "s"), ("derive", 500, "MB")),
     ),
 }  # fmt: skip
 
@@ -81,6 +94,23 @@ def four_stage() -> Any:
     from shapeproof.models.document import FourStage
 
     return FourStage()
+
+
+def lenet() -> Any:
+    """LeNet-5 (LeCun et al., 1998), with maxima."""
+    from torch import nn
+
+    features = (nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU())
+    head = (nn.MaxPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU())
+    return nn.Sequential(*features, *head, nn.Linear(84, 10))
+
+
+def mlp() -> Any:
+    """Three linear layers."""
+    from torch import nn
+
+    hidden = (nn.Linear(784, 256), nn.ReLU(), nn.Dropout(), nn.Linear(256, 128), nn.ReLU(), nn.Dropout())
+    return nn.Sequential(*hidden, nn.Linear(128, 10))
 
 
 def resnet() -> Any:
@@ -99,7 +129,9 @@ def llama() -> Any:
         return Llama()
 
 
-NETWORKS: dict[str, Callable[[], Any]] = {"four_stage": four_stage, "resnet": resnet, "llama": llama}
+NETWORKS: dict[str, Callable[[], Any]] = {
+    "four_stage": four_stage, "lenet": lenet, "mlp": mlp, "resnet": resnet, "llama": llama,
+}  # fmt: skip
 
 
 def forward(model: Any, x: Any, table: Table) -> Callable[[], object]:
@@ -186,7 +218,7 @@ def measure(table: Table, tool: str) -> dict[str, Any]:
     before = _peak()
     model = NETWORKS[table.network]().eval()
     where = "meta" if table.network == "llama" else "cpu"
-    whole = table.letters.startswith("int") or len(table.shape) == 2
+    whole = table.letters.startswith("int")
     x = torch.zeros(table.shape, dtype=torch.int64 if whole else torch.float32, device=where)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         began = time.perf_counter()
@@ -237,6 +269,11 @@ def print_table(name: str) -> None:
         first = first or found["call"]
         figures = f"{found['load']:9.3f}{found['call']:9.3f}{found['call'] / first:8.2f}{found['memory']:8.0f}"
         print(f"{tool:16}{figures}  {found['said']}", flush=True)
+        units = {"x": found["call"] / first, "s": found["call"], "MB": found["memory"]}
+        for who, limit, unit in TABLES[name].wanted:
+            if who == tool:
+                met = "met" if units[unit] <= limit else "NOT MET"
+                print(f"{'':16}wanted at most {limit:g} {unit}: {met}", flush=True)
 
 
 def print_commands() -> None:
@@ -245,6 +282,8 @@ def print_commands() -> None:
     seconds = {"script": _seconds([sys.executable, "-c", SCRIPT]), "command": _seconds(COMMAND)}
     for name, taken in seconds.items():
         print(f"{name:16}{'':9}{taken:9.3f}{taken / seconds['script']:8.2f}")
+    met = seconds["command"] <= MOST_COMMAND * seconds["script"]
+    print(f"{'':16}wanted at most {MOST_COMMAND} x: {'met' if met else 'NOT MET'}")
 
 
 def _seconds(command: list[str]) -> float:
