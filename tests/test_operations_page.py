@@ -24,7 +24,7 @@ ELSEWHERE = {
 ALIKE = set(
     """
     as_strided corrcoef empty_strided expand_as fftfreq isin new_empty_strided new_tensor old_qr resize rfftfreq t
-    truth_of_all type_ pad_sequence
+    truth_of_all type_ pad_sequence nms roi_align roi_pool
 """.split()
 )
 

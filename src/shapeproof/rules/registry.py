@@ -15,6 +15,7 @@ from shapeproof.records import dataclass
 from shapeproof.rules.window import Window
 
 DOCS = "https://docs.pytorch.org/docs/stable/generated/"
+VISION = "https://docs.pytorch.org/vision/stable/generated/"
 FAMILIES = (
     "convolution",
     "pooling",
@@ -43,6 +44,7 @@ FAMILIES = (
     "arranging",
     "fourier",
     "packing",
+    "detection",
 )
 
 
@@ -162,7 +164,8 @@ def rule(*names: str, page: str | None = None) -> Callable[[Callable[..., Derive
         for name in names:
             if name in _rules:
                 raise ValueError(f"two rules are registered for {name!r}")
-            _rules[name] = Rule(name, function, DOCS + (page or f"torch.{name}") + ".html")
+            site, documented = VISION if "torchvision" in (page or "") else DOCS, page or f"torch.{name}"
+            _rules[name] = Rule(name, function, f"{site}{documented}.html")
         return function
 
     return register
