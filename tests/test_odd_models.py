@@ -262,3 +262,16 @@ def test_a_tensor_of_several_asked_for_its_one_number_is_a_shape_error(ask):
     assert (d.verdict, d.diagnosis.code, d.steps[-1].inputs) == ("failed", "one-number", ((2, 3),))
     assert sp.derive(asks, (1, 1)).verdict == "proved"
     assert str(sp.derive(asks, "N,1").domain) == "N = 1"
+
+
+def test_a_slice_whose_ends_are_tensors_is_as_long_as_their_values_say():
+    ends = torch.tensor([1, 2, 5])
+
+    def cuts(x):
+        canvas = torch.zeros(8, 9)
+        canvas[ends[0] : ends[2], 0:4] = x[ends[0] - 1 : ends[2] - 1, :4]
+        return canvas
+
+    d = sp.derive(cuts, (6, 5))
+    assert d.verdict == "proved", d.to_text()
+    assert [step.output for step in d.steps if step.op == "getitem" and step.output] == [(4, 4)]

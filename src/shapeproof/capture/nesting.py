@@ -32,6 +32,8 @@ def mapped(change: Change, value: Any) -> Any:
         return value
     if isinstance(value, (tuple, list)):
         return _sequence(value, [mapped(change, part) for part in value])
+    if isinstance(value, slice):  # ``x[a:b]`` with tensors of one number
+        return slice(*(mapped(change, edge) for edge in (value.start, value.stop, value.step)))
     if type(value) is dict:
         return {key: mapped(change, part) for key, part in value.items()}
     names = _names(value)
