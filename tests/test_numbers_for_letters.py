@@ -15,7 +15,7 @@ from test_domain_zoo import ZOO
 
 def numeric(model, specs, sizes):
     """The derivation of the same model with numbers in the specs."""
-    given = [",".join(str(sizes.get(part, part)) for part in spec.split(",")) for spec in specs]
+    given = [",".join(str(sizes.get(part.split("=")[0], part)) for part in spec.split(",")) for spec in specs]
     return sp.derive(model, *given)
 
 

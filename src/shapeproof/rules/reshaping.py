@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from shapeproof.dims import Shape, exact_div, product
+from shapeproof.dims import Dim, Shape, exact_div, expr_of, product
 from shapeproof.dims.conditions import decide
+from shapeproof.records import dataclass
 from shapeproof.rules.registry import (
     COUNTED,
     Derived,
@@ -56,36 +57,67 @@ def _missing_line(shape: Shape, wanted: tuple[int, ...], missing: int, known: in
 def _check_strides(input: Operand, shape: Shape) -> None:
     """``view`` copies nothing: each new dimension must lie within dimensions that follow each other in memory.
 
-    Source: PyTorch's page of ``Tensor.view``.
+    Source: PyTorch's page of ``Tensor.view``; the order of the steps is that of its ``computeStride``.
     """
-    if input.stride is None or _in_order(input) or decide("==", product(input.shape), 0):
+    if not input.stride or decide("==", product(input.shape), 0):
         return
-    chunks: list[list[int]] = []
-    for size, stride in zip(input.shape, input.stride, strict=True):
-        if decide("==", size, 1):
+    # how a size of 1 lies in memory says nothing
+    dims = [pair for pair in zip(input.shape, input.stride, strict=True) if isinstance(pair[0], Dim) or pair[0] != 1]
+    if all(int(size) != 1 for size, _ in dims) and _in_order(_lettered(dims)):
+        return
+    laid = _lettered([pair for pair in dims if not decide("==", pair[0], 1)])
+    if _in_order(laid):
+        return
+    wanted, length, base = list(shape), 1, laid[-1].stride
+    for place in reversed(range(len(laid))):
+        length = length * laid[place].size
+        if place and _follows(laid[place - 1], length * base):
             continue
-        if chunks and chunks[-1][1] == int(size) * stride:
-            chunks[-1] = [chunks[-1][0] * int(size), stride]
-        else:
-            chunks.append([int(size), stride])
-    left = 1
-    sizes = [int(size) for size in shape if not decide("==", size, 1)]
-    for length, _ in chunks:
-        left = length
-        while left > 1:
-            if not sizes or left % sizes[0]:
-                got = f"strides {show(input.stride)}: use reshape, or contiguous() first"
-                raise Violation("view-stride", f"memory that can be seen as {show(shape)}", got)
-            left //= sizes.pop(0)
+        taken = 1
+        while wanted and (not decide("==", taken, length) or decide("==", wanted[-1], 1)):
+            taken = taken * wanted.pop()
+        got = f"strides {show(input.stride)}: use reshape, or contiguous() first"
+        require("==", taken, length, "view-stride", f"memory that can be seen as {show(shape)}", got)
+        length, base = 1, laid[max(place - 1, 0)].stride
 
 
-def _in_order(input: Operand) -> bool:
-    """Whether the elements lie one after another as the sizes count them."""
+@dataclass(frozen=True)
+class _Laid:
+    """A size and its stride, with letters; ``sure`` where these are known to be its letters."""
+
+    size: int
+    stride: int
+    sure: bool
+
+
+def _follows(outer: _Laid, needed: int) -> bool:
+    """Whether a dimension goes on where the inner ones end; of a stride that has no letters its number tells."""
+    return decide("==", outer.stride, needed) if outer.sure else int(outer.stride) == int(needed)
+
+
+def _lettered(dims: list[tuple[int, int]]) -> list[_Laid]:
+    """Sizes and strides, these with the letters of the sizes further in.
+
+    They have them where the elements lie side by side in some order of the dimensions; a slice leaves gaps.
+    """
+    found: dict[int, _Laid] = {}
+    step, dense = 1, True
+    for place in sorted(range(len(dims)), key=lambda place: (dims[place][1], -place)):
+        size, stride = dims[place]
+        beside = stride == int(step)
+        dense = dense and beside
+        found[place] = _Laid(size, step if beside else stride, dense)
+        step = found[place].stride * size
+    return [found[place] for place in range(len(dims))]
+
+
+def _in_order(laid: list[_Laid]) -> bool:
+    """Whether the elements lie one after another as the sizes count them, whatever the letters."""
     step = 1
-    for size, stride in zip(reversed(input.shape), reversed(input.stride or ()), strict=True):
-        if stride != step:
+    for one in reversed(laid):
+        if not one.sure or not expr_of(one.stride).same(expr_of(step)):
             return False
-        step *= int(size)
+        step = step * one.size
     return True
 
 
