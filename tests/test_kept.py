@@ -259,3 +259,25 @@ def test_the_command_tells_it():
     assert json.loads(done.stdout)["kept"]["total"] == 201_344
     done = subprocess.run([*line, "--format", "html"], capture_output=True, text=True, timeout=120)
     assert (done.returncode, "goes with" in done.stderr) == (2, True)
+
+
+def test_frozen_layers_blocks_without_gradients_and_other_dtypes():
+    class Mixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+            self.a.requires_grad_(False)
+
+        def forward(self, x):
+            x = self.b(F.relu(self.a(x)))
+            with torch.no_grad():
+                y = self.b(x).sigmoid()
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                return self.c(x * y)
+
+    found = sp.derive(Mixed(), (2, 4)).kept
+    assert found.derived[:5] == (0, 0, 32, 0, 0)
+    assert found.derived[-1] is None  # autocast makes copies
+    assert found.differing == ()
+    half = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2)).bfloat16()
+    assert sp.derive(half, "bfloat16[2,1,8,8]").kept.differing == ()

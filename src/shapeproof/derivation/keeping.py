@@ -10,6 +10,7 @@ from shapeproof.capture.letters import with_letters
 from shapeproof.capture.run import run
 from shapeproof.capture.trace import Call, Keeping, Manner, Trace
 from shapeproof.derivation.model import Derivation
+from shapeproof.derivation.steps import SHOWN
 from shapeproof.dims import product
 from shapeproof.dims.conditions import collecting
 from shapeproof.records import dataclass
@@ -92,7 +93,7 @@ def kept_by(model: Any, args: list[Any], kwargs: dict[str, Any], made: Derivatio
         return Kept(trouble=f"with gradients the model raises {type(error).__name__}: {error}")
     if trace.error is not None:
         return Kept(trouble="the model does not come through")
-    if [call.op for call in trace.calls] != [step.op for step in made.steps]:
+    if [SHOWN.get(call.op, call.op) for call in trace.calls] != [step.op for step in made.steps]:
         return Kept(trouble="with gradients the model runs other steps")
     return kept_of(trace)
 

@@ -96,6 +96,7 @@ def _kept_lines(derivation: Derivation) -> list[str]:
         return [f"{made} bytes of results; what backward keeps is unknown: {found.trouble}"]
     alone = sorted({step.op for step, rule in zip(derivation.steps, found.derived, strict=True) if rule is None})
     words = f"at {found.agreeing} of {len(found.derived)} steps the rule and PyTorch's autograd agree"
+    words += f"; in all, PyTorch holds {count_text(sum(p or 0 for p in found.pytorch))}" if found.differing else ""
     words += f"; for {', '.join(alone)} the bytes are PyTorch's alone" if alone else ""
     return [f"{made} bytes of results; backward keeps {count_text(found.total)} bytes: {words}"]
 

@@ -81,7 +81,7 @@ NOTHING = """
 add sub subtract neg negative positive floor ceil round trunc sign frac deg2rad rad2deg floor_divide mean sum cumsum
 atleast_1d atleast_2d atleast_3d broadcast_tensors meshgrid column_stack dstack ravel hsplit vsplit dsplit fliplr
 flipud diag diag_embed trace view_as_complex view_as_real view reshape flatten unflatten squeeze unsqueeze transpose t
-mT permute movedim moveaxis swapaxes swapdims expand expand_as view_as reshape_as repeat tile cat concat concatenate
+T mT permute movedim moveaxis swapaxes swapdims expand expand_as view_as reshape_as repeat tile cat concat concatenate
 stack hstack vstack chunk split unbind narrow select tensor_split diagonal roll flip rot90 tril triu contiguous clone
 detach to float double half bfloat16 type type_as cpu cuda unfold fold pixel_shuffle pixel_unshuffle channel_shuffle
 as_strided real imag requires_grad zeros_like ones_like zero fill copy broadcast_to alias
@@ -104,11 +104,15 @@ binary_cross_entropy_with_logits
 INDICES = "max min sort topk median kthvalue mode".split()
 PRODUCT = "mul multiply matmul mm bmm mv dot linalg_matmul".split()
 
+_CAST = frozenset("linear matmul mm bmm addmm baddbmm conv1d conv2d conv3d".split())
+
 
 def kept(ran: Ran) -> Held | None:
     """What a call keeps; ``None`` where that is not known. Nothing, where no gradient is wanted of its results."""
     if not any(piece.needs_gradient for piece in ran.results):
         return []
+    if ran.op in _CAST and {ran.results[0].dtype} != {piece.dtype for piece in ran.pieces}:
+        return None  # under autocast, copies of another dtype are kept
     try:
         return _TABLE[ran.op](ran) if ran.op in _TABLE else None
     except (TypeError, ValueError, KeyError, IndexError, AttributeError):  # a form of the call that is not foreseen
@@ -247,7 +251,8 @@ def _batch_norm(ran: Ran) -> Held | None:
     """The input; in training also the mean and the spread that each channel had."""
     named = ran.bound()
     entering = named["input"]
-    statistics = [Fresh((entering.shape[1],), max(4, entering.itemsize))] * 2 if named.get("training") else []
+    digits = (*ran.pieces[1:], entering)[0].itemsize  # those of its parameters
+    statistics = [Fresh((entering.shape[1],), digits)] * 2 if named.get("training") else []
     return [entering, *ran.pieces[1:], *statistics]
 
 
