@@ -142,3 +142,11 @@ def test_most_of_the_zoo_needs_no_second_run():
     model, specs, box, _ = ZOO["u-net of 3"]
     found = sp.derive(model, *specs)
     assert all(found.at(**sizes).manner.put for sizes in points(found.domain, box))
+
+
+def test_the_page_says_that_it_was_not_run_there_and_tells_the_domain_in_both_languages():
+    found = sp.derive(TwoStage().eval(), "N,1,H,W")
+    assert (
+        "not run at these sizes: they are put into the letters of a run at N = 2" in found.at(N=1, H=29, W=30).to_html()
+    )
+    assert "28 ≤ W ≤ 31, N ≥ 1) 或 (4 ≤ H ≤ 7" in found.to_html()

@@ -14,7 +14,7 @@ from shapeproof.render.mathml import brackets
 from shapeproof.render.outline import shown_rows
 from shapeproof.render.page import header, in_notebook, page, skip
 from shapeproof.render.steprow import item, shape_html
-from shapeproof.render.strings import said, sentence
+from shapeproof.render.strings import domain_words, said, sentence
 from shapeproof.render.words import MARKS, title
 
 
@@ -90,7 +90,10 @@ def _facts(derivation: Derivation, live: Live) -> str:
         facts = facts[1:]
     if derivation.domain is not None:
         known = said("domain.exact" if derivation.domain.exact else "domain.open")
-        facts.append(("works", f"{escape(brackets(str(derivation.domain)))}<br><small>{known}</small>"))
+        facts.append(("works", f"{domain_words(brackets(str(derivation.domain)))}<br><small>{known}</small>"))
+    manner = derivation.manner
+    if manner.put or manner.again:
+        facts.append(("run", said("put", sizes=manner.put) if manner.put else said("again", why=manner.again)))
     if derivation.unused:
         facts.append(("unused", escape(", ".join(derivation.unused))))
     listed = "".join(f"<div><dt>{said(key)}</dt><dd>{value}</dd></div>" for key, value in facts)

@@ -44,6 +44,12 @@ STRINGS: dict[str, tuple[str, str]] = {
     "unknown": ("unknown", "未知"),
     "tried": ("tried at {sizes}", "试运行于 {sizes}"),
     "works": ("works for", "适用于"),
+    "run": ("run", "运行"),
+    "put": (
+        "not run at these sizes: they are put into the letters of a run at {sizes}",
+        "未在这些尺寸上运行：它们被代入在 {sizes} 运行所得的字母表达式",
+    ),
+    "again": ("run again at these sizes: {why}", "已在这些尺寸上重新运行：{why}"),
     "domain.exact": ("exactly: borne out by running at every edge", "精确：已在每个边界实际运行验证"),
     "domain.open": (
         "by the rules; not every edge could be confirmed by running",
@@ -275,6 +281,12 @@ def sentence(text: str) -> str:
     """A sentence of a diagnosis, in Chinese too where it has one."""
     told = chinese(text)
     return f'<span lang="en">{escape(text)}</span>' if told is None else both(text, told)
+
+
+def domain_words(text: str) -> str:
+    """A domain as HTML; what is not mathematics in it, in both languages."""
+    chinese = text.replace(" or ", " 或 ").replace(" with ", "，其中 ").replace(" more ranges", " 个其他范围")
+    return both(text, chinese.replace("no sizes", "没有任何尺寸"))
 
 
 def words_for(body: str) -> dict[str, tuple[str, str]]:
