@@ -108,8 +108,10 @@ def _points(input: Operand, x: Any, dim: int) -> Shape:
     if not input.shape:
         raise Violation("rank", "at least 1 dimension", "0: ()")
     place = axis(dim, len(input.shape))
-    if not isinstance(x, Operand) or len(x.shape) == 0:
+    if not isinstance(x, Operand):
         return input.shape
+    if not x.shape:
+        raise Unsupported
     size = x.shape[0] if len(x.shape) == 1 else x.shape[axis(dim, len(x.shape))]
     if len(x.shape) == 1:
         require("==", size, input.shape[place], "broadcast", f"{input.shape[place]} places", f"{size}")
