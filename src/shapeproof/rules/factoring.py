@@ -155,8 +155,8 @@ def lstsq(A: Operand, B: Operand, rcond: Any = None, *, driver: Any = None, **_:
     """
     batch, m, n = matrix(A)
     vector = len(B.shape) == len(A.shape) - 1
-    if not vector and len(B.shape) != len(A.shape):
-        raise Unsupported
+    if len(B.shape) != len(A.shape) and [int(size) for size in B.shape] != [int(size) for size in A.shape[:-1]]:
+        raise Unsupported  # PyTorch may take it for a matrix then
     rows = B.shape[-1] if vector else B.shape[-2]
     require("==", rows, m, "matmul", f"{m} rows", show(B.shape))
     name = driver or "gelsy"

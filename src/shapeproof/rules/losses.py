@@ -211,7 +211,7 @@ def linear_cross_entropy(
     """``cross_entropy(linear(input, linear_weight), target)`` of ``(N, features)``, or of ``(features)``."""
     if len(input.shape) not in (1, 2):
         raise Violation("rank", "1 or 2 dimensions (N,features)", show(input.shape))
-    if len(linear_weight.shape) != 2:
+    if len(linear_weight.shape) != 2 or (len(input.shape) == 1 and target.shape):
         raise Unsupported
     logits = linear(input, linear_weight, linear_bias)
     named.pop("options", None)  # how it is computed
