@@ -74,7 +74,7 @@ def separable() -> nn.Module:
 
 
 class Block(nn.Module):
-    """Two normalised convolutions beside a shortcut, which has a 1x1 convolution and, where asked, its normalisation."""
+    """Two normalised convolutions beside a shortcut: a 1x1 convolution, with its normalisation where asked."""
 
     def __init__(self, i: int, o: int, stride: int, normalised: bool) -> None:
         super().__init__()
