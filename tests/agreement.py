@@ -105,7 +105,12 @@ def assert_letters_hold(name, maker, cases=25):
         tried += 1
         if all(condition.relation.holds(sizes) for condition in conditions) and 0 not in sizes.values():
             made = [_like(t, new) for t, new in zip(tensors, others, strict=True)]
-            assert judged(fn, made, None) == "agreed", (name, shapes, sizes, closed_over(fn))
+            try:
+                assert judged(fn, made, None) == "agreed", (name, shapes, sizes, closed_over(fn))
+            except Disagreement as problem:
+                if isinstance(problem.__cause__, torch.linalg.LinAlgError):
+                    continue  # the values of this size happen to have no inverse
+                raise
             assert_same_at(name, fn, made, trace, sizes)
         if tried >= cases:
             return

@@ -23,15 +23,21 @@ def lu_unpack(rng):
     return (lambda a, p: torch.lu_unpack(a, p, data, swaps)), (real(*x), pivots)
 
 
-def from_factors(solve):
-    """``A X = B`` from factors: of A and its pivots, with a right side that mostly fits."""
+def right_sides(rng, lead, n):
+    return real(*spoilt(rng, [*broadcastable(rng, lead), n, 2], 0.3))
 
-    def make(rng):
-        n, lead = rng.randint(1, 4), sizes(rng, 0, 2, 3)
-        b = real(*spoilt(rng, [*broadcastable(rng, lead), n, 2], 0.3))
-        return solve, (b, tall(*lead, n), torch.ones((*lead, n), dtype=torch.int32))
 
-    return make
+def lu_solve(rng):
+    n, lead = rng.randint(1, 4), sizes(rng, 0, 2, 3)
+    pivots = torch.ones((*lead, n), dtype=torch.int32)
+    return (lambda b, a, p: L.lu_solve(a, p, b)), (right_sides(rng, lead, n), tall(*lead, n), pivots)
+
+
+def ldl_solve(rng):
+    """With the pivots that belong to the matrix, and no batch: of others PyTorch reads past the end."""
+    n = rng.randint(1, 4)
+    b = real(*rng.choice([[n, 2], [n, 2], [n + 1, 2]]))
+    return (lambda b, a: L.ldl_solve(*L.ldl_factor(a), b)), (b, torch.eye(n))
 
 
 def householder(rng):
@@ -193,8 +199,7 @@ as_strided_copy squeeze_copy unsqueeze_copy unbind_copy narrow_copy split_with_s
 MAKERS = {
     "linalg_lu": each(L.lu, 1, 4), "linalg_lu_factor": each(L.lu_factor, 1, 4), "geqrf": each(torch.geqrf, 1, 4),
     "linalg_lu_factor_ex": each(L.lu_factor_ex, 1, 4), "lu_unpack": lu_unpack,
-    "linalg_lu_solve": from_factors(lambda b, a, p: L.lu_solve(a, p, b)),
-    "linalg_ldl_solve": from_factors(lambda b, a, p: L.ldl_solve(a, p, b)),
+    "linalg_lu_solve": lu_solve, "linalg_ldl_solve": ldl_solve,
     "linalg_ldl_factor": square(L.ldl_factor), "linalg_ldl_factor_ex": square(L.ldl_factor_ex),
     "linalg_solve_ex": of(L.solve_ex, lambda n, m, p, b: [n, n], lambda n, m, p, b: [n, p]),
     "triangular_solve": of(torch.triangular_solve, lambda n, m, p, b: [n, p], lambda n, m, p, b: [n, n]),
@@ -211,12 +216,13 @@ MAKERS = {
     "item": number(lambda t: t.item()), "truth": number(bool), "as_float": number(float),
     "nonzero_static": lambda rng: ((lambda n: lambda t: torch.nonzero_static(t, size=n))(rng.randint(-1, 4)),
                                    (real(*sizes(rng, 0, 3)),)),
-    **{name: with_dims(name) for name in COPIES if name not in ("view_copy",)},
+    **{name: with_dims(name) for name in COPIES if name not in ("view_copy", "unsqueeze_copy")},
 }  # fmt: skip
 
 NEVER_REFUSED = {
     "native_batch_norm": native_batch_norm,
     "T": each(lambda t: t.T), "frexp": each(torch.frexp), "view_copy": with_dims("view_copy"),
+    "unsqueeze_copy": with_dims("unsqueeze_copy"),
     "unravel_index": lambda rng: ((lambda t: torch.unravel_index(t, (3, 4))), (ints(*sizes(rng, 0, 3)),)),
     "old_lu": each(torch.lu, 2, 4), "chebyshev": each(lambda t: torch.special.chebyshev_polynomial_t(t, 2)),
     "old_lu_solve": lambda rng: (torch.lu_solve, (real(3, 2), torch.eye(3), torch.ones(3, dtype=torch.int32))),

@@ -31,7 +31,8 @@ WRONG = [
 
 
 @pytest.mark.parametrize("line", WRONG, ids=" ".join)
-def test_one_line(line, capsys):
+def test_one_line(line, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("SHAPEPROOF_DATA", str(tmp_path))
     with pytest.raises(SystemExit) as ended:
         cli.main(line)
     out, told = capsys.readouterr()

@@ -96,6 +96,8 @@ def module(tmp_path, monkeypatch):
     spec = importlib.util.spec_from_file_location(path.stem, path)
     found = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, path.stem, found)
+    # A patch keeps the file's size and second: compiled code of before would be taken for its own.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     spec.loader.exec_module(found)
     return found
 

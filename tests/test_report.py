@@ -234,7 +234,7 @@ def test_runs_side_by_side_tell_what_differs(digits_run, copied, tmp_path, capsy
     text = target.read_text()
     differs = re.search(r"What differs.*?</section>", text, re.DOTALL)[0]
     rows = re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td><td>(.*?)</td>', differs)
-    assert rows == [("seed", "0", "7"), ("recipe learning_rate", "0.01", "0.5")]
+    assert rows == [("seed", "0", "7"), ("recipe learning_rate", "0.02", "0.5")]
     assert ">first<" in text
     assert ">copy<" in text
 

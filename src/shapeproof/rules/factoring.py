@@ -55,18 +55,22 @@ def lu_unpack(
     k = smaller(m, n)
     if tuple(map(int, LU_pivots.shape)) != tuple(map(int, (*batch, k))):
         raise Unsupported  # what PyTorch makes of other pivots depends on their values
-    for have, want in zip(LU_pivots.shape, (*batch, k), strict=True):
-        require("==", have, want, "matmul", f"pivots of shape {show((*batch, k))}", show(LU_pivots.shape))
+    _alike(LU_pivots.shape, (*batch, k), "pivots")
     parts: tuple[Shape, Shape] = ((*batch, m, k), (*batch, k, n)) if unpack_data else ((0,), (0,))
     return found(LU_data, ((*batch, m, m) if unpack_pivots else (0,), *parts), "(*, m, n) -> P, L, U")
 
 
+def _alike(have: Shape, want: Shape, what: str) -> None:
+    """Two shapes must be one. Raises :class:`Violation` otherwise; letters in them become part of the domain."""
+    if len(have) != len(want):
+        raise Violation("rank", f"{what} of shape {show(want)}", show(have))
+    for mine, theirs in zip(have, want, strict=True):
+        require("==", mine, theirs, "matmul", f"{what} of shape {show(want)}", show(have))
+
+
 def _solved(LU: Operand, pivots: Operand, B: Operand, left: bool = True) -> Derived:  # noqa: N803  # PyTorch's names
     batch, n = square_of(LU)
-    if len(pivots.shape) != len(LU.shape) - 1:
-        raise Violation("rank", f"pivots of shape {show((*batch, n))}", show(pivots.shape))
-    for have, want in zip(pivots.shape, (*batch, n), strict=True):
-        require("==", have, want, "matmul", f"pivots of shape {show((*batch, n))}", show(pivots.shape))
+    _alike(pivots.shape, (*batch, n), "pivots")
     other, rows, columns = matrix(B)
     require("==", rows if left else columns, n, "matmul", f"{n} rows", show(B.shape))
     return found(LU, (*broadcast([batch, other]), rows, columns), "(*, n, n), (*, n, k) -> (*, n, k)")
@@ -123,8 +127,7 @@ def old_triangular_solve(b: Operand, A: Operand, upper: bool = True, *_: Any, **
 def householder_product(A: Operand, tau: Operand) -> Derived:  # noqa: N803  # PyTorch's name
     """The product of ``k`` reflections: ``(*, m, n)`` with ``m >= n >= k`` stays."""
     batch, m, n = matrix(A)
-    if len(tau.shape) != len(A.shape) - 1 or tuple(map(int, tau.shape[:-1])) != tuple(map(int, batch)):
-        raise Violation("matmul", f"scales of shape {show((*batch, n))}", show(tau.shape))
+    _alike(tau.shape[:-1], batch, "scales in a batch")
     require(">=", m, n, "matmul", "at least as many rows as columns", show(A.shape))
     require(">=", n, tau.shape[-1], "matmul", f"at most {n} reflections", f"{tau.shape[-1]}")
     return found(A, A.shape, "(*, m, n) -> (*, m, n)")
@@ -136,11 +139,8 @@ def ormqr(input: Operand, tau: Operand, other: Operand, left: bool = True, trans
     batch, m, _n = matrix(input)
     rest, rows, columns = matrix(other)
     require("==", rows if left else columns, m, "matmul", f"{m} {'rows' if left else 'columns'}", show(other.shape))
-    if len(tau.shape) != len(input.shape) - 1 or len(other.shape) != len(input.shape):
-        raise Violation("rank", f"{len(input.shape) - 1} dimensions of scales", show(tau.shape))
-    for shape in (tau.shape[:-1], rest):
-        if tuple(map(int, shape)) != tuple(map(int, batch)):
-            raise Violation("broadcast", f"a batch {show(batch)}", show(shape))
+    _alike(tau.shape[:-1], batch, "scales in a batch")
+    _alike(rest, batch, "matrices in a batch")
     require(">=", smaller(m, input.shape[-1]), tau.shape[-1], "matmul", "no more reflections than columns",
             show(tau.shape))  # fmt: skip
     return found(input, other.shape, "(*, m, k), (*, m, n) -> (*, m, n)")
@@ -157,6 +157,8 @@ def lstsq(A: Operand, B: Operand, rcond: Any = None, *, driver: Any = None, **_:
     vector = len(B.shape) == len(A.shape) - 1
     if len(B.shape) != len(A.shape) and [int(size) for size in B.shape] != [int(size) for size in A.shape[:-1]]:
         raise Unsupported  # PyTorch may take it for a matrix then
+    if vector:
+        _alike(B.shape, A.shape[:-1], "right sides")
     rows = B.shape[-1] if vector else B.shape[-2]
     require("==", rows, m, "matmul", f"{m} rows", show(B.shape))
     name = driver or "gelsy"

@@ -114,6 +114,9 @@ def native_group_norm(
     input: Operand, weight: Any, bias: Any, N: int, C: int, HxW: int, group: int, eps: float  # noqa: N803
 ) -> Derived:  # fmt: skip
     """As ``group_norm``, and the mean and inverse spread of each group of each sample."""
+    require(
+        "==", product(input.shape), N * C * HxW, "argument", f"{N * C * HxW} elements: N * C * HxW", show(input.shape)
+    )
     found = group_norm(input, group, weight, bias)
     return Derived((found.shape, (N, group), (N, group)), "out, mean, 1/spread", found.arithmetic)
 
