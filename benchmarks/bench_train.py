@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -119,7 +118,6 @@ def main() -> None:
     words.add_argument("--document-epochs", type=int, default=5, help="As many as the document's by default.")
     words.add_argument("--schedules", type=float, nargs="+", default=SCHEDULES, help="Ours, in epochs, ascending.")
     asked = words.parse_args()
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     data = load("mnist")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     name = torch.cuda.get_device_name() if device.type == "cuda" else processor_name()

@@ -11,6 +11,7 @@ import click
 
 from shapeproof.cli.reading import READING, reading_options, without_nothing
 from shapeproof.cli.recipe import FIELDS, RecipeCommand, recipe_options
+from shapeproof.training.waiting import wait_briefly
 
 if TYPE_CHECKING:
     from shapeproof.training.recipes import Recipe
@@ -73,8 +74,7 @@ def command(context: click.Context, /, **given: Any) -> int:
     reading = {name: given.pop(name) for name in READING}
     options = Options(changes=without_nothing(changes), reading=without_nothing(reading), **given)
     _check(context, options)
-    # Threads that wait by spinning cost most where the processors are shared; read once, when torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    wait_briefly()
     if options.show_recipe:
         click.echo(str(_recipe(options)))
         return 0
