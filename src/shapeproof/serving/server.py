@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import webbrowser
+from collections.abc import Callable
 
 import click
 import torch
@@ -66,10 +67,21 @@ def _run(run: Run, taken: socket.socket, host: str, more: frozenset[str], browse
         application, log_level="warning", access_log=False, lifespan="off", limit_concurrency=CLIENTS,
         timeout_graceful_shutdown=3, server_header=False, h11_max_incomplete_event_size=32 * 1024,
     )  # fmt: skip
-    _told(run, address, host)
     if browser:
-        _open(address)
-    uvicorn.Server(config).run(sockets=[taken])
+        _open(address)  # the port is listening already
+    _Server(config, lambda: _told(run, address, host)).run(sockets=[taken])
+
+
+class _Server(uvicorn.Server):
+    """Calls ``ready`` when Ctrl-C would be met by an orderly end: who reads the address may press it at once."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready()
 
 
 def _warm(room: drawing.Room) -> None:
