@@ -23,7 +23,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 RUNS = 3
@@ -97,12 +96,10 @@ def four_stage() -> Any:
 
 
 def lenet() -> Any:
-    """LeNet-5 (LeCun et al., 1998), with maxima."""
-    from torch import nn
+    """LeNet-5."""
+    from own_networks import lenet as made
 
-    features = (nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU())
-    head = (nn.MaxPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU())
-    return nn.Sequential(*features, *head, nn.Linear(84, 10))
+    return made()
 
 
 def mlp() -> Any:
@@ -298,11 +295,10 @@ def _seconds(command: list[str]) -> float:
 
 def print_setting() -> None:
     """Hardware and versions."""
-    cpu = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError, IndexError):
-        cpu = next(s for s in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in s).split(": ")[1]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    print(f"{cpu}, {cores} cores, load {os.getloadavg()[0]:.1f}; Python {platform.python_version()}")
+    from shapeproof.training.kernels import processor_name
+    from shapeproof.training.threads import available
+
+    print(f"{processor_name()}, {available()} cores, load {os.getloadavg()[0]:.1f}; Python {platform.python_version()}")
     print(", ".join(f"{name} {_version(name)}" for name in PEERS))
 
 

@@ -10,17 +10,7 @@ from torch import nn
 import shapeproof as sp
 from shapeproof.render import chinese
 from shapeproof.render.chinese import chinese as in_chinese
-
-
-class Fn(nn.Module):
-    def __init__(self, fn, **layers):
-        super().__init__()
-        self.fn = fn
-        for name, layer in layers.items():
-            setattr(self, name, layer)
-
-    def forward(self, *given):
-        return self.fn(self, *given)
+from small_networks import Fn
 
 
 class Flat(nn.Module):

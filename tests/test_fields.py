@@ -11,19 +11,7 @@ from torch import nn
 import shapeproof as sp
 from shapeproof.derivation import places
 from shapeproof.models.document import FourStage
-
-
-class Fn(nn.Module):
-    """A function of some layers and the input."""
-
-    def __init__(self, fn, **layers):
-        super().__init__()
-        self.fn = fn
-        for name, layer in layers.items():
-            setattr(self, name, layer)
-
-    def forward(self, x):
-        return self.fn(self, x)
+from small_networks import Fn
 
 
 def prepared(model):

@@ -5,23 +5,29 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
 Change = Callable[[Tensor], Any]
+Leaf = TypeVar("Leaf")
 
 
 def tensors(value: Any) -> Iterator[Tensor]:
     """Every tensor in the arguments of an operation, in order."""
-    if isinstance(value, Tensor):
+    return leaves(value, Tensor)
+
+
+def leaves(value: Any, kind: type[Leaf]) -> Iterator[Leaf]:
+    """Everything of one kind in nested tuples, lists and dictionaries, in order."""
+    if isinstance(value, kind):
         yield value
     elif isinstance(value, (tuple, list)):
         for part in value:
-            yield from tensors(part)
+            yield from leaves(part, kind)
     elif isinstance(value, dict):
         for part in value.values():
-            yield from tensors(part)
+            yield from leaves(part, kind)
 
 
 def mapped(change: Change, value: Any) -> Any:

@@ -29,7 +29,18 @@ from shapeproof.dims import Dim, Shape, product
 from shapeproof.dims.conditions import branch, collecting
 from shapeproof.dims.dim import watcher
 from shapeproof.records import dataclass
-from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, find, require, settled, show, sizes_in
+from shapeproof.rules.registry import (
+    Derived,
+    Operand,
+    Unsupported,
+    Violation,
+    find,
+    require,
+    require_shape,
+    settled,
+    show,
+    sizes_in,
+)
 
 _BATCHNORM = nn.modules.batchnorm.__file__
 _WITHOUT_SIZE = {UninitializedBuffer, UninitializedParameter}
@@ -369,11 +380,7 @@ def _check_written(target: Operand, derived: Derived) -> None:
     """A result written into its first argument must have that argument's shape."""
     if derived.shape is None or (derived.shape and isinstance(derived.shape[0], tuple)):
         return
-    words = f"a result that fits into {show(target.shape)}"
-    if len(derived.shape) != len(target.shape):
-        raise Violation("broadcast", words, show(derived.shape))
-    for made, there in zip(derived.shape, target.shape, strict=True):
-        require("==", made, there, "broadcast", words, show(derived.shape))
+    require_shape(derived.shape, target.shape, "broadcast", f"a result that fits into {show(target.shape)}")
 
 
 def _paths(model: Any) -> dict[int, str]:

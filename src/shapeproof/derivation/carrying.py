@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import cached_property
 from inspect import signature
 from typing import Any
 
+from shapeproof.capture.nesting import leaves
 from shapeproof.capture.trace import Call
 from shapeproof.derivation import places
 from shapeproof.derivation.places import Places
@@ -48,7 +49,7 @@ class Look:
     @cached_property
     def operands(self) -> list[Operand]:
         """Every tensor that goes in, in order."""
-        return list(operands(self.call.asked))
+        return list(leaves(self.call.asked, Operand))
 
     @property
     def input(self) -> Operand:
@@ -86,17 +87,6 @@ class Look:
         if value is None or value == () or value == []:
             return list(range(rank))
         return [part % rank for part in (value if isinstance(value, (tuple, list)) else (value,))]
-
-
-def operands(value: Any) -> Iterator[Operand]:
-    """Every operand in the arguments of a call."""
-    if isinstance(value, Operand):
-        yield value
-    elif isinstance(value, (tuple, list)):
-        for part in value:
-            yield from operands(part)
-    elif isinstance(value, dict):
-        yield from operands(tuple(value.values()))
 
 
 Carries = Callable[[Look], Sight]

@@ -19,9 +19,8 @@ from shapeproof.derivation.model import Derivation
 from shapeproof.errors import SpecError
 
 # Sizes that are tried, in turn, for letters without one: those of the common data sets and of ImageNet networks.
-_OF_SIZES = (IndexError, RuntimeError, ValueError, AssertionError)  # what a model raises where a size does not suit it
 COMMON_SIZES = (28, 32, 224, 64, 96, 128, 256, 299, 512, 16, 8)
-
+_OF_SIZES = (IndexError, RuntimeError, ValueError, AssertionError)  # what a model raises where a size does not suit it
 
 Ask = Callable[[dict[str, int]], Derivation]
 At = Callable[[dict[str, int], frozenset[str]], Derivation]
@@ -85,8 +84,7 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
     manner = repeated(found.manner, found.cost.macs)
     if base and found.verdict not in ("failed", "mismatch"):
         found = _borne_out(found, at, lambda sizes, bare: run(model, *pairs_at(sizes), manner, bare=bare))
-    if found.verdict == "failed" or found.warnings:
-        found = _with_edits(model, found, *pairs_at(base))
+    found = _with_edits(model, found, lambda: pairs_at(base))
     return ready(found, lambda numbers: again(found, numbers), base, frozenset(base))
 
 
@@ -104,13 +102,14 @@ def derive_call(model: nn.Module | Callable[..., Any], args: Sequence[Any], kwar
     positional = [(value, None) for value in args]
     named = {key: (value, None) for key, value in kwargs.items()}
     said = [*map(told, args), *(f"{key}={told(value)}" for key, value in kwargs.items())]
-    return _with_edits(model, derived(model, positional, named, {}, said), positional, named)
+    return _with_edits(model, derived(model, positional, named, {}, said), lambda: (positional, named))
 
 
-def _with_edits(model: Any, found: Derivation, args: list[Any], kwargs: dict[str, Any]) -> Derivation:
+def _with_edits(model: Any, found: Derivation, pairs: Callable[[], tuple[list[Any], dict[str, Any]]]) -> Derivation:
+    """The derivation with edits for what failed or is doubtful; inputs are made only where there is such."""
     if found.verdict == "failed":
-        return _explained(model, found, args, kwargs)
-    return _mended(model, found, args, kwargs) if found.warnings else found
+        return _explained(model, found, *pairs())
+    return _mended(model, found, *pairs()) if found.warnings else found
 
 
 def _explained(model: Any, found: Derivation, args: list[Any], kwargs: dict[str, Any]) -> Derivation:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from shapeproof.capture.nesting import leaves
 from shapeproof.capture.trace import Call
-from shapeproof.derivation.carrying import Look, Lost, carried, operands
+from shapeproof.derivation.carrying import Look, Lost, carried
 from shapeproof.derivation.model import ReceptiveField
 from shapeproof.derivation.places import ITSELF
 from shapeproof.derivation.sight import NONE, Axis, Sight
@@ -30,7 +31,7 @@ class Fields:
             self.steps.append(dict.fromkeys([-1, *self.spatial]) if call else {})
             return None
         self._find_axes(call)
-        for origin in sorted({origin for one in operands(call.asked) for origin in self._of(one)}, reverse=True):
+        for origin in sorted({origin for one in leaves(call.asked, Operand) for origin in self._of(one)}, reverse=True):
             try:
                 found = carried(Look(call, lambda one, origin=origin: self._seen(one, origin)))  # type: ignore[misc]
                 states[origin] = found.kept_axes(self.spatial[origin]) if origin in self.spatial else found
@@ -67,7 +68,7 @@ class Fields:
     def _find_axes(self, call: Call) -> None:
         """Which axes of an input are spatial: those that the first window runs over; of pictures, all but two."""
         windows = len(call.derived.windows) if call.derived else 0
-        for one in operands(call.asked):
+        for one in leaves(call.asked, Operand):
             rank = len(one.shape)
             if one.origin is not None and one.origin < 0 and one.origin not in self.spatial and (windows or rank > 3):
                 self.spatial[one.origin] = tuple(range(rank - windows if 0 < windows < rank else 2, rank))
@@ -77,7 +78,7 @@ class Fields:
 
     def _under(self, call: Call, windows: int) -> dict[int, tuple[int, ...]]:
         """By input, the axes that lie under the windows of a call."""
-        first = next(operands(call.asked), None)
+        first = next(leaves(call.asked, Operand), None)
         if first is None or first.origin is None or first.origin < 0 or len(first.shape) < windows:
             return {}
         last = range(len(first.shape) - windows, len(first.shape))
@@ -92,7 +93,7 @@ class Fields:
         """What is written into a part of a tensor changes what that tensor sees."""
         if call.op != "setitem":
             return
-        target = next(operands(call.asked), None)
+        target = next(leaves(call.asked, Operand), None)
         if target is not None and target.origin is not None and target.origin >= 0:
             self.steps[target.origin] = dict.fromkeys({**states, **self.steps[target.origin]})
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from shapeproof.capture.letters import with_letters
+from shapeproof.capture.nesting import leaves
 from shapeproof.capture.run import run
 from shapeproof.capture.trace import Call, Keeping, Manner, Trace
-from shapeproof.derivation.model import Derivation
+from shapeproof.derivation.model import Derivation, plain_shape
 from shapeproof.derivation.steps import SHOWN
 from shapeproof.dims import product
 from shapeproof.dims.conditions import collecting
@@ -64,15 +65,11 @@ class Kept:
     def to_dict(self) -> dict[str, Any]:
         """Plain data; a size with letters is its expression's text."""
         return {
-            "total": _plain(self.total),
-            "derived": list(map(_plain, self.derived)),
+            "total": plain_shape(self.total),
+            "derived": plain_shape(self.derived),
             "pytorch": list(self.pytorch),
             "trouble": self.trouble,
         }
-
-
-def _plain(size: int | None) -> int | str | None:
-    return size if size is None or type(size) is int else str(size)
 
 
 def kept_by(model: Any, args: list[Any], kwargs: dict[str, Any], made: Derivation, like: Manner | None) -> Kept:
@@ -126,7 +123,7 @@ def _made(calls: Sequence[Call]) -> dict[int, int]:
     for keeping in (call.keeping for call in calls):
         if keeping is None:
             continue
-        for piece in _pieces((keeping.ran.given, keeping.ran.named)):
+        for piece in leaves((keeping.ran.given, keeping.ran.named), Piece):
             sizes.setdefault(piece.place, 0)
         new = {piece.place for piece in keeping.ran.results} - sizes.keys()
         for piece in keeping.ran.results:  # of several that share memory, such as the columns of where, each is a part
@@ -134,14 +131,6 @@ def _made(calls: Sequence[Call]) -> dict[int, int]:
                 sizes[piece.place] = sizes.get(piece.place, 0) + product(piece.shape) * piece.itemsize
         sizes |= {place: 0 for place in new if place not in sizes}
     return sizes
-
-
-def _pieces(value: Any) -> Iterable[Piece]:
-    if isinstance(value, Piece):
-        yield value
-    elif isinstance(value, (tuple, list, dict)):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _pieces(part)
 
 
 def _by_rule(keeping: Keeping, sizes: dict[int, int], counted: set[int]) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from shapeproof.dims import product
 from shapeproof.rules.elementwise import broadcast, fits
-from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, require, require_rank, rule, show
+from shapeproof.rules.registry import Derived, Operand, Unsupported, require, require_rank, require_shape, rule, show
 
 
 def _one_length(key: Operand, value: Operand) -> None:
@@ -81,11 +81,7 @@ def _check_masks(query: Operand, key: Operand, heads: int, named: dict[str, Any]
             continue
         if name == "attn_mask" and len(mask.shape) == 3:
             wanted = ((batch[0] if batch else 1) * heads, *wanted)
-        words = f"{name} of {show(wanted)}"
-        if len(mask.shape) != len(wanted):
-            raise Violation("attention-mask", words, show(mask.shape))
-        for have, want in zip(mask.shape, wanted, strict=True):
-            require("==", have, want, "attention-mask", words, show(mask.shape))
+        require_shape(mask.shape, wanted, "attention-mask", f"{name} of {show(wanted)}")
 
 
 @rule("multi_head_attention_forward", page="torch.nn.MultiheadAttention")

@@ -11,7 +11,7 @@ from shapeproof.dims import Shape, product
 from shapeproof.dims.conditions import decide
 from shapeproof.rules.decomposition import found, matrix, smaller, solve, solve_triangular, square_of
 from shapeproof.rules.elementwise import broadcast
-from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, require, rule, show
+from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, require, require_shape, rule, show
 
 
 @rule("linalg_lu", page="torch.linalg.lu")
@@ -64,8 +64,7 @@ def _alike(have: Shape, want: Shape, what: str) -> None:
     """Two shapes must be one. Raises :class:`Violation` otherwise; letters in them become part of the domain."""
     if len(have) != len(want):
         raise Violation("rank", f"{what} of shape {show(want)}", show(have))
-    for mine, theirs in zip(have, want, strict=True):
-        require("==", mine, theirs, "matmul", f"{what} of shape {show(want)}", show(have))
+    require_shape(have, want, "matmul", f"{what} of shape {show(want)}")
 
 
 def _solved(LU: Operand, pivots: Operand, B: Operand, left: bool = True) -> Derived:  # noqa: N803  # PyTorch's names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shapeproof.rules.registry import Derived, Operand, Violation, axis, require, rule, show
+from shapeproof.rules.registry import Derived, Operand, Violation, axis, require, require_shape, rule, show
 
 
 @rule("cat", "concat", "concatenate", page="torch.cat")
@@ -39,9 +39,6 @@ def stack(tensors: Sequence[Operand], dim: int = 0) -> Derived:
     first = tensors[0].shape
     place = axis(dim, len(first) + 1)
     for operand in tensors[1:]:
-        if len(operand.shape) != len(first):
-            raise Violation("concat", f"every tensor of shape {show(first)}", show(operand.shape))
-        for a, b in zip(first, operand.shape, strict=True):
-            require("==", b, a, "concat", f"every tensor of shape {show(first)}", show(operand.shape))
+        require_shape(operand.shape, first, "concat", f"every tensor of shape {show(first)}")
     shape = (*first[:place], len(tensors), *first[place:])
     return Derived(shape, "insert the count", f"{len(tensors)} x {show(first)} -> {show(shape)}")

@@ -165,6 +165,12 @@ def _product(ran: Ran) -> Held | None:
     return [*([kept_a] if b.needs_gradient else []), *([kept_b] if a.needs_gradient else [])]
 
 
+def _factors(ran: Ran) -> Held | None:
+    """Of ``c + a @ b`` the two factors, as of a product."""
+    a, b = ran.pieces[1:3]
+    return [*([a] if b.needs_gradient else []), *([b] if a.needs_gradient else [])]
+
+
 def _in_one_row(piece: Piece, other: Piece) -> Piece | Fresh:
     """A product puts the leading dimensions together; where their memory does not allow it, PyTorch makes a copy."""
     rank = len(piece.shape)
@@ -342,7 +348,7 @@ _FAMILIES: Sequence[tuple[Sequence[str], Keeps]] = (
     (NOTHING, _nothing), (RESULT, _result), (INPUT, _input), (INPUT_AND_RESULT, _input_and_result), (BOTH, _both),
     (INDICES, _indices), (PRODUCT, _product), (("div", "divide", "true_divide"), _quotient), (("pow",), _power),
     ([f"conv{t}{n}d" for n in (1, 2, 3) for t in ("", "_transpose")], _convolution), (("linear",), _linear),
-    ([f"conv_transpose{n}d" for n in (1, 2, 3)], _convolution), (("addmm", "baddbmm"), lambda ran: _factors(ran)),
+    (("addmm", "baddbmm"), _factors),
     ([f"{a}max_pool{n}d" for n in (1, 2, 3) for a in ("", "adaptive_")], _pooled),
     ([f"adaptive_avg_pool{n}d" for n in (1, 2, 3)], _adaptive), (("batch_norm",), _batch_norm),
     (("layer_norm",), _layer_norm), (("rms_norm",), _rms_norm), (("group_norm",), _group_norm),
@@ -353,12 +359,6 @@ _FAMILIES: Sequence[tuple[Sequence[str], Keeps]] = (
     (("l1_loss",), _absolute_difference), (("pad",), _padded), (("gather",), _both),
     (("cummax", "cummin"), _running), (("interpolate", "upsample"), _resized),
 )  # fmt: skip
-
-
-def _factors(ran: Ran) -> Held | None:
-    """Of ``c + a @ b`` the two factors, as of a product."""
-    a, b = ran.pieces[1:3]
-    return [*([a] if b.needs_gradient else []), *([b] if a.needs_gradient else [])]
 
 
 _TABLE: dict[str, Keeps] = {name: keeps for names, keeps in _FAMILIES for name in names}

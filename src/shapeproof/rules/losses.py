@@ -9,7 +9,17 @@ from shapeproof.dims import Shape, product
 from shapeproof.dims.conditions import decide
 from shapeproof.rules.elementwise import broadcast, fits
 from shapeproof.rules.linear import linear
-from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, axis, require, rule, show
+from shapeproof.rules.registry import (
+    Derived,
+    Operand,
+    Unsupported,
+    Violation,
+    axis,
+    require,
+    require_shape,
+    rule,
+    show,
+)
 
 
 def _reduction(args: tuple[Any, ...], named: dict[str, Any], place: int) -> str:
@@ -36,11 +46,7 @@ def _pair(input: Operand, target: Operand) -> str:
 
 
 def _equal(input: Operand, target: Operand) -> None:
-    words = f"a target of shape {show(input.shape)}"
-    if len(input.shape) != len(target.shape):
-        raise Violation("target-shape", words, show(target.shape))
-    for a, b in zip(input.shape, target.shape, strict=True):
-        require("==", b, a, "target-shape", words, show(target.shape))
+    require_shape(target.shape, input.shape, "target-shape", f"a target of shape {show(input.shape)}")
 
 
 def _fits(weight: Any, shape: Shape) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from shapeproof.dims import exact_div, product
 from shapeproof.dims.conditions import decide
-from shapeproof.rules.registry import Derived, Operand, Violation, require, rule, show, unchanged
+from shapeproof.rules.registry import Derived, Operand, Violation, require, require_shape, rule, show, unchanged
 
 
 @rule("batch_norm", page="torch.nn.BatchNorm2d")
@@ -38,14 +38,10 @@ def layer_norm(input: Operand, normalized_shape: Any, *parameters: Any, **named:
     words = f"last sizes {show(wanted)}"
     if len(input.shape) < len(wanted) or not wanted:
         raise Violation("num-features", words, show(input.shape))
-    for have, want in zip(input.shape[-len(wanted) :], wanted, strict=True):
-        require("==", have, want, "num-features", words, show(input.shape))
+    require_shape(input.shape[-len(wanted) :], wanted, "num-features", words, show(input.shape))
     for parameter in (*parameters, named.get("weight"), named.get("bias")):
         if isinstance(parameter, Operand):
-            if len(parameter.shape) != len(wanted):
-                raise Violation("num-features", f"parameters of shape {show(wanted)}", show(parameter.shape))
-            for have, want in zip(parameter.shape, wanted, strict=True):
-                require("==", have, want, "num-features", f"parameters of shape {show(wanted)}", show(parameter.shape))
+            require_shape(parameter.shape, wanted, "num-features", f"parameters of shape {show(wanted)}")
     return unchanged(input, words)
 
 

@@ -17,6 +17,7 @@ from shapeproof.rules.registry import (
     Violation,
     require,
     require_rank,
+    require_shape,
     rule,
     show,
 )
@@ -83,8 +84,7 @@ def pad_sequence(
     for operand in sequences[1:]:
         longest = operand.shape[0] if decide(">=", operand.shape[0], longest) else longest
         require_rank(operand, (len(rest) + 1,), "rank", "L,*")
-        for have, want in zip(operand.shape[1:], rest, strict=True):
-            require("==", have, want, "concat", f"sequences of {show(rest)}", show(operand.shape))
+        require_shape(operand.shape[1:], rest, "concat", f"sequences of {show(rest)}", show(operand.shape))
     lead = (len(sequences), longest) if batch_first else (longest, len(sequences))
     line = f"{', '.join(str(operand.shape[0]) for operand in sequences)} -> {longest}"
     return Derived((*lead, *rest), "(longest, B, *)", line)
@@ -153,9 +153,5 @@ def grouped_mm(mat_a: Operand, mat_b: Operand, *, offs: Any = None, bias: Any = 
 def nested_from_mask_left_aligned(t: Operand, mask: Operand) -> Derived:
     """Whether the padding stands at the end of each row of ``(N, L, D)``: Python's True or False, no tensor."""
     require_rank(t, (3,), "rank", "N, L, D")
-    words = f"a mask of {show(t.shape[:2])}"
-    if len(mask.shape) != 2:
-        raise Violation("attention-mask", words, show(mask.shape))
-    for have, want in zip(mask.shape, t.shape, strict=False):
-        require("==", have, want, "attention-mask", words, show(mask.shape))
+    require_shape(mask.shape, t.shape[:2], "attention-mask", f"a mask of {show(t.shape[:2])}")
     return Derived(None, "no tensor", show(mask.shape))

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from shapeproof.rules.registry import Derived, Operand, Violation, require, require_rank, rule, show
+from shapeproof.rules.registry import Derived, Operand, Violation, require, require_rank, require_shape, rule, show
 from shapeproof.rules.window import Window, dropped_note, each_axis, joined
 
 _LAYOUT = {1: "N,C,L", 2: "N,C,H,W", 3: "N,C,D,H,W"}
@@ -158,8 +158,7 @@ def _register_unpool(count: int) -> None:
         """``(H - 1)s - 2p + k``, or the size asked for where it is within one stride of that."""
         require_rank(input, (count + 1, count + 2), "rank", _LAYOUT[count])
         require_rank(indices, (len(input.shape),), "rank", _LAYOUT[count])
-        for have, want in zip(indices.shape, input.shape, strict=True):
-            require("==", have, want, "broadcast", f"indices of shape {show(input.shape)}", show(indices.shape))
+        require_shape(indices.shape, input.shape, "broadcast", f"indices of shape {show(input.shape)}")
         kernels = each_axis(kernel_size, count)
         strides = kernels if stride is None else each_axis(stride, count)
         rows = list(zip(input.shape[-count:], strides, each_axis(padding, count), kernels, strict=True))

@@ -8,7 +8,7 @@ from typing import Any
 from shapeproof.dims import Shape, product
 from shapeproof.rules.elementwise import broadcast, fits
 from shapeproof.rules.linear import matmul
-from shapeproof.rules.registry import Derived, Operand, Violation, axis, becomes, require, rule, show
+from shapeproof.rules.registry import Derived, Operand, Violation, axis, becomes, require, require_shape, rule, show
 
 
 def _of_rank(operand: Operand, rank: int, what: str) -> None:
@@ -294,8 +294,8 @@ def bilinear(input1: Operand, input2: Operand, weight: Operand, bias: Any = None
     """``(*, in1)`` and ``(*, in2)`` to ``(*, out)``: ``y = x1^T A x2 + b``."""
     if len(input1.shape) != len(input2.shape):
         raise Violation("rank", "equal numbers of dimensions", f"{show(input1.shape)} and {show(input2.shape)}")
-    for a, b in zip(input1.shape[:-1], input2.shape[:-1], strict=True):
-        require("==", b, a, "broadcast", f"leading sizes of {show(input1.shape)}", show(input2.shape))
+    lead = f"leading sizes of {show(input1.shape)}"
+    require_shape(input2.shape[:-1], input1.shape[:-1], "broadcast", lead, show(input2.shape))
     _of_rank(weight, 3, "a weight (out, in1, in2)")
     for place, operand in ((1, input1), (2, input2)):
         wanted, has = weight.shape[place], operand.shape[-1] if operand.shape else 0

@@ -235,6 +235,25 @@ def require(kind: str, left: int, right: int, code: str, expected: str, got: str
         note(condition)
 
 
+def require_shape(shape: Shape, wanted: Shape, code: str, expected: str, got: str = "") -> None:
+    """A shape must be this one, size by size; letters in either become part of the domain.
+
+    Args:
+        shape: what is tested.
+        wanted: what it must be.
+        code: as for :func:`require`.
+        expected: likewise.
+        got: likewise; the shape itself where nothing else is said.
+
+    Raises:
+        Violation: if there are more or fewer sizes, or one differs.
+    """
+    if len(shape) != len(wanted):
+        raise Violation(code, expected, got or show(shape))
+    for have, want in zip(shape, wanted, strict=True):
+        require("==", have, want, code, expected, got or show(shape))
+
+
 def require_rank(operand: Operand, ranks: tuple[int, ...], code: str, layout: str) -> None:
     """A tensor must have one of these numbers of dimensions. Raises :class:`Violation` otherwise."""
     if len(operand.shape) not in ranks:

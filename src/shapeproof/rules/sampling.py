@@ -8,7 +8,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from shapeproof.rules.registry import Counted, Derived, Operand, Violation, require, rule, shape_args, show
+from shapeproof.rules.registry import (
+    Counted,
+    Derived,
+    Operand,
+    Violation,
+    require,
+    require_shape,
+    rule,
+    shape_args,
+    show,
+)
 
 _RANKS = {
     "nearest": (1, 2, 3), "nearest-exact": (1, 2, 3), "area": (1, 2, 3), "linear": (1,), "bilinear": (2,),
@@ -94,8 +104,8 @@ def affine_grid(theta: Operand, size: Any, align_corners: Any = None) -> Derived
     wanted = (axes, axes + 1)
     if len(theta.shape) != 3:
         raise Violation("rank", f"a theta of shape (N, {axes}, {axes + 1})", show(theta.shape))
-    for have, want in zip(theta.shape[1:], wanted, strict=True):
-        require("==", have, want, "grid", f"a theta of shape (N, {axes}, {axes + 1})", show(theta.shape))
+    words = f"a theta of shape (N, {axes}, {axes + 1})"
+    require_shape(theta.shape[1:], wanted, "grid", words, show(theta.shape))
     require("==", theta.shape[0], size[0], "broadcast", "equal batches", f"{show(theta.shape)}, {show(tuple(size))}")
     for one in size:
         require(">=", one, 1, "argument", "sizes of at least 1", show(tuple(size)))

@@ -8,16 +8,7 @@ from shapeproof.dims import Shape, product
 from shapeproof.rules.elementwise import broadcast, fits
 from shapeproof.rules.gathering import at_least_1d, fits_but, index_list, is_empty, same_rank
 from shapeproof.rules.indexing import indexed
-from shapeproof.rules.registry import (
-    Derived,
-    Operand,
-    Violation,
-    axis,
-    require,
-    rule,
-    show,
-    unchanged,
-)
+from shapeproof.rules.registry import Derived, Operand, Violation, axis, require, require_shape, rule, show, unchanged
 
 
 def _fitting(value: Operand, target: Shape) -> None:
@@ -120,10 +111,7 @@ def select_scatter(input: Operand, src: Operand, dim: int, index: int) -> Derive
 
 def exactly(src: Operand, target: Shape) -> None:
     """Require a source of this very shape."""
-    if len(src.shape) != len(target):
-        raise Violation("broadcast", f"a source of shape {show(target)}", show(src.shape))
-    for a, b in zip(src.shape, target, strict=True):
-        require("==", a, b, "broadcast", f"a source of shape {show(target)}", show(src.shape))
+    require_shape(src.shape, target, "broadcast", f"a source of shape {show(target)}")
 
 
 @rule("fill_diagonal", page="torch.Tensor.fill_diagonal_")

@@ -139,11 +139,8 @@ def unnormalised(model: nn.Module, x: Tensor) -> list[nn.Module]:
         if isinstance(module, WEIGHTED) and isinstance(output, Tensor):
             made[id(output)] = module, output
 
-    hook = nn.modules.module.register_module_forward_hook(look)
-    try:
+    with nn.modules.module.register_module_forward_hook(look):
         output_of(model, x)
-    finally:
-        hook.remove()
     return [m for m in model.modules() if isinstance(m, WEIGHTED) and m not in followed]
 
 

@@ -38,12 +38,8 @@ def stages(model: nn.Module, x: Tensor) -> list[Stage]:
         if isinstance(output, Tensor) and output.dim() == 4 and id(module) in names:
             seen.append((names[id(module)], module, output[0].detach().clone()))
 
-    hook = nn.modules.module.register_module_forward_hook(note)
-    try:
-        with in_mode(model, training=False):
-            model(x)
-    finally:
-        hook.remove()
+    with nn.modules.module.register_module_forward_hook(note), in_mode(model, training=False):
+        model(x)
     return _kept(_level([entry for entry in seen if entry[0]]))
 
 
