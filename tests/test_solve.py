@@ -10,6 +10,7 @@ import torch
 
 import shapeproof as sp
 from letter_networks import LeNet
+from shapeproof.cli import main
 from shapeproof.derivation.wanted import arrives, wanted
 from shapeproof.errors import UsageError
 from shapeproof.models.document import FourStage
@@ -118,6 +119,36 @@ def test_the_command_with_a_target(tmp_path):
         done = solve(*bad)
         assert done.returncode == 2
         assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "begins", "key"),
+    [
+        ([], "kernel_size=3 stride=1 padding=1   floor((7 + 2*1 - 3)/1) + 1 = 7", "ceil_mode"),
+        (["--transposed"], "kernel_size=1 stride=1 padding=0   (7 - 1)*1", "output_padding"),
+    ],
+)
+def test_the_command_tells_windows_of_both_kinds_in_words_and_as_json(words, begins, key, capsys):
+    def told(*more):
+        with pytest.raises(SystemExit) as ended:
+            main(["solve", "--in", "7", "--out", "7", *words, *more])
+        assert ended.value.code == 0
+        return capsys.readouterr().out
+
+    assert told().splitlines()[0].startswith(begins)
+    first = json.loads(told("--format", "json"))[0]
+    assert first.keys() == {
+        "size_in", "kernel_size", "stride", "padding", "dilation", key, "size_out", "arithmetic"
+    }  # fmt: skip
+    assert first["size_out"] == 7
+
+
+def test_plain_data_of_a_window_is_the_same_before_and_after_it_was_shown():
+    derivation = sp.derive(FourStage().eval(), "1,1,28,28")
+    before = [step["windows"] for step in derivation.to_dict()["steps"]]
+    derivation.to_text()
+    assert [step["windows"] for step in derivation.to_dict()["steps"]] == before
+    assert before[0][0].keys() == {"size_in", "kernel_size", "stride", "padding", "dilation", "ceil_mode"}
 
 
 @pytest.mark.parametrize(

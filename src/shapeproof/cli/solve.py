@@ -59,24 +59,25 @@ def command(size_in: int | None, size_out: int | None, target: str | None, want:
 
 def _windows(size_in: int, size_out: int, choices: dict[str, Any], form: str) -> int:
     from shapeproof.derivation.windows import solve
+    from shapeproof.rules.window import arguments
 
     try:
         found = solve(size_in, size_out, kernel_size=choices.pop("kernel"), **choices)
     except ValueError as error:
         raise UsageError(str(error)) from error
     if form == "json":
-        click.echo(json.dumps([w.arguments | {"size_out": w.size_out, "arithmetic": w.arithmetic} for w in found]))
+        click.echo(json.dumps([arguments(w) | {"size_out": w.size_out, "arithmetic": w.arithmetic} for w in found]))
         return 0 if found else 1
     for window in found:
-        click.echo(_line(window))
+        click.echo(_line(window, arguments(window)))
     if not found:
         click.echo(f"no window of these kernels, strides and paddings maps {size_in} to {size_out}")
     return 0 if found else 1
 
 
-def _line(window: Any) -> str:
+def _line(window: Any, given: dict[str, Any]) -> str:
     """The arguments as they stand in code, and the arithmetic."""
-    told = {name: value for name, value in window.arguments.items() if name not in ("size_in", "ceil_mode")}
+    told = {name: value for name, value in given.items() if name not in ("size_in", "ceil_mode")}
     usual = {"dilation": 1, "output_padding": 0}
     words = " ".join(f"{name}={value}" for name, value in told.items() if usual.get(name) != value)
     dropped = getattr(window, "dropped", 0)

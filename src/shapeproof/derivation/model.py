@@ -16,7 +16,7 @@ from shapeproof.dims import Dim, Shape
 from shapeproof.dims.conditions import Condition
 from shapeproof.errors import DomainError, ShapeproofError
 from shapeproof.records import dataclass
-from shapeproof.rules.window import Window
+from shapeproof.rules.window import Window, arguments
 
 if TYPE_CHECKING:
     from shapeproof.derivation.keeping import Kept
@@ -357,7 +357,7 @@ def _step_dict(step: Step) -> dict[str, Any]:
     row["cost"] = {k: plain_shape(v) for k, v in vars(step.cost).items()}
     seen = step.receptive_field
     row["receptive_field"] = None if seen is None else seen.to_dict()
-    row["windows"] = [{k: plain_shape(v) for k, v in vars(w).items()} for w in step.windows]
+    row["windows"] = [{k: plain_shape(v) for k, v in arguments(w).items()} for w in step.windows]
     return row
 
 

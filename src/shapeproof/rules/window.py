@@ -86,11 +86,6 @@ class Window:
         return f"{self.formula.text(self.sizes)}{' - 1' if self.overhangs else ''} = {self.size_out}"
 
     @property
-    def arguments(self) -> dict[str, Any]:
-        """What it was made with, by name."""
-        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
-
-    @property
     def unreached(self) -> int:
         """How many of the input's own elements at the end no window reaches; negative where the last goes beyond."""
         return self.size_in - ((self.size_out - 1) * self.stride + self.span - self.padding)
@@ -136,6 +131,11 @@ class Transposed:
     def arithmetic(self) -> str:
         """The formula with its values, as one writes it on paper."""
         return arithmetic(TRANSPOSED, self.sizes)
+
+
+def arguments(window: Window | Transposed) -> dict[str, Any]:
+    """What a window was made with, by name; nothing of what was worked out of it since."""
+    return {entry.name: getattr(window, entry.name) for entry in fields(window)}
 
 
 AXIS_WORDS = {1: ("element",), 2: ("row", "column"), 3: ("plane", "row", "column")}
