@@ -129,3 +129,20 @@ def test_lazy_layers_from_the_command_line(tmp_path, capsys):
             main([str(word) for word in command])
         assert end.value.code == 0, capsys.readouterr().err
     assert torch.is_tensor(load_run(tmp_path / "run").model[2].weight)
+
+
+class NeverFits(nn.Module):
+    """Its linear layer fits no picture near; three colours would need one more edit besides."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(1, 8, 5), nn.Linear(100, 3)
+
+    def forward(self, x):
+        return self.fc(self.conv(x).flatten(1))
+
+
+def test_other_pictures_are_named_only_where_they_alone_mend_it(tmp_path):
+    with pytest.raises(DoesNotFitError, match="change in_features of fc") as error:
+        sp.train(NeverFits(), stripes(size=28), RECIPE, output=tmp_path / "run", threads=1)
+    assert "change the pictures" not in str(error.value)

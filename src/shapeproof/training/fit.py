@@ -157,7 +157,7 @@ def _other_pictures(model: nn.Module, whole: Preparation) -> str:
         derivation = _derived(model, Preparation(*shape))
         if derivation.verdict == "failed":
             fixes = derivation.diagnosis.fixes if derivation.diagnosis else ()
-            inputs = [fix.new for fix in fixes if fix.kind == "input" and fix.proved]
+            inputs = [fix.new for fix in fixes if fix.kind == "input" and fix.proved and not fix.also]
             found = next((new[1:] for new in inputs if len(new) == 4 and new[0] == 2 and new[1] in (1, 3)), None)
             if found is None:
                 continue
