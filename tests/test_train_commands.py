@@ -149,6 +149,17 @@ def test_runs_lists_side_by_side(trained, capsys, monkeypatch):
     assert str(trained) in json.loads(capsys.readouterr().out)
 
 
+def test_runs_leaves_columns_out_rather_than_cut_words(trained, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    assert status("runs", trained.parent) == 0
+    out = capsys.readouterr().out
+    row = next(line for line in out.splitlines() if "finished" in line)
+    assert row.split()[0] == trained.name
+    assert row.rstrip().endswith("%")
+    assert "no room for images/s, epochs" in out
+    assert "images/s" not in out.splitlines()[1]
+
+
 def test_show_recipe(capsys):
     assert status("train", "--recipe", "best", "--epochs", "2", "--show-recipe") == 0
     out = capsys.readouterr().out
