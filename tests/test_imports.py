@@ -19,6 +19,8 @@ UPWARD = {
     # a failed derivation asks for its diagnosis, which derives again to try each edit
     ("derivation", "shapeproof.diagnosis.edits"),
     ("derivation", "shapeproof.diagnosis.diagnose"),
+    # and a call that is refused for a dtype for what is noted with its exception
+    ("derivation", "shapeproof.diagnosis.dtypes"),
     # what came through is looked at for what is wrong all the same
     ("derivation", "shapeproof.doubts.find"),
     ("derivation", "shapeproof.doubts.mend"),

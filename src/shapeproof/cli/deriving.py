@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -56,7 +57,8 @@ def _derived(model: Any, target: str, inputs: Sequence[str]) -> Derivation:
             click.echo(line, err=True)
         raise click.Abort from stop
     except OwnError as error:
-        raise OwnError(f"{error}{_hint(model, inputs)}") from error
+        noted = getattr(error.__cause__, "__notes__", ())
+        raise OwnError(f"{error}{'' if noted else _hint(model, inputs)}") from error
 
 
 def _guessed(model: Any, target: str) -> Derivation:
@@ -151,7 +153,7 @@ def _hint(model: Any, inputs: Sequence[str]) -> str:
     if wanted.dtype != given.dtype and "int" in wanted.dtype:
         return f"\nthe first layer looks rows up in a table by whole numbers: try --input '{first}'"
     if "int" not in wanted.dtype and dtype != given.dtype:
-        return f"\nthe model's weights are {dtype}: try --input '{dtype}[{inputs[0]}]'"
+        return f"\nthe model's weights are {dtype}: try --input {replace(given, dtype=dtype).text({})!r}"
     return ""
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -39,7 +40,7 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
 
     Raises:
         SpecError: if a spec makes no sense.
-        Exception: one of the model's own that has nothing to do with shapes passes through.
+        Exception: one of the model's own passes through, with a note on what mends it where it is about a dtype.
     """
     model = getattr(model, "_orig_mod", model)  # what torch.compile was given
     if not inputs and not keywords:
@@ -80,7 +81,8 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
     def ready(made: Derivation, ask: Ask, sizes: dict[str, int], keep: frozenset[str]) -> Derivation:
         return _with_more(made, ask, lambda at: _kept_by(model, *pairs_at(sizes, keep), at, manner))
 
-    base, found = _first_that_runs(given, at, bool(free))
+    with _dtypes_noted(model, [*specs, *named.values()], lambda: pairs_at(first_guess(given, COMMON_SIZES[0]))):
+        base, found = _first_that_runs(given, at, bool(free))
     manner = repeated(found.manner, found.cost.macs)
     if base and found.verdict not in ("failed", "mismatch"):
         found = _borne_out(found, at, lambda sizes, bare: run(model, *pairs_at(sizes), manner, bare=bare))
@@ -123,6 +125,23 @@ def _mended(model: Any, found: Derivation, args: list[Any], kwargs: dict[str, An
     """The derivation with edits for what it warns of."""
     mended = importlib.import_module("shapeproof.doubts.mend").mended  # as above
     return replace(found, warnings=mended(_setup(model, found, args, kwargs), found))
+
+
+@contextmanager
+def _dtypes_noted(model: Any, specs: list[InputSpec | None], pairs: Callable[[], tuple[Any, Any]]) -> Iterator[None]:
+    """Say with an exception of the model's own which dtype does not fit, where one does not."""
+    try:
+        yield
+    except (*_OF_SIZES, TypeError) as error:
+        edits = importlib.import_module("shapeproof.diagnosis.edits")  # as above
+        dtypes = importlib.import_module("shapeproof.diagnosis.dtypes")
+        args, kwargs = pairs()
+        named = {key: value for key, (value, _) in kwargs.items()}
+        with suppress(Exception):  # the model's own exception is what counts
+            found = dtypes.note(error, edits.Setup(model, [value for value, _ in args], named), specs)
+            if found and found not in getattr(error, "__notes__", ()):
+                error.add_note(found)
+        raise
 
 
 def _setup(model: Any, found: Derivation, args: list[Any], kwargs: dict[str, Any]) -> Any:

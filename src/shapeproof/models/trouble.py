@@ -47,10 +47,11 @@ def _short(name: str) -> str:
 
 
 def told(error: BaseException) -> str:
-    """An exception and the user's lines that it came through."""
+    """An exception, the user's lines that it came through, and its notes."""
     text = " ".join(str(error).split())
     head = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return "\n".join([head, *(f"  {line}" for line in users_lines(error))])
+    notes = getattr(error, "__notes__", ())
+    return "\n".join([head, *(f"  {line}" for line in users_lines(error)), *notes])
 
 
 @contextmanager
