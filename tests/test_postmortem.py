@@ -13,8 +13,11 @@ from torch import nn
 import shapeproof as sp
 from scripts_of_other_errors import SCRIPTS as OTHERS
 from scripts_that_fail import HEAD, SCRIPTS
+from scripts_with_own_models import SCRIPTS as OWN
 from shapeproof.postmortem.explain import explained
 from shapeproof.postmortem.words import text
+
+FAILING = SCRIPTS | OWN
 
 
 def run(source, path):
@@ -30,9 +33,9 @@ def run(source, path):
     raise AssertionError("the script ran through")
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", FAILING)
 def test_each_script_is_explained_on_the_users_line(name, tmp_path, monkeypatch):
-    code, body = SCRIPTS[name]
+    code, body = FAILING[name]
     source = HEAD + body
     monkeypatch.setattr(sys, "argv", ["job.py"])
     monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
