@@ -115,6 +115,15 @@ class HalfSame(nn.Module):
         return self.c(x)[:, :, 4:-4, 4:-4] + self.d(x)
 
 
+def windows_of_one_size(x):
+    """Swin: pictures of one size, cut into windows, and a mask for as many windows as that size has."""
+    n, h, w = x.shape
+    assert h == 8, "wrong height"
+    assert w == 12, "wrong width"
+    parts = x.view(n, h // 4, 4, w // 4, 4).transpose(2, 3).reshape(-1, 16)
+    return parts.view(-1, 6, 16) + torch.zeros(6, 16)
+
+
 N3, H14 = range(1, 4), range(1, 15)
 SQUARE = {"N": N3, "H": H14, "W": H14}
 
@@ -158,6 +167,7 @@ ZOO = {
     "two crops": (two_crops, ["N,1,H,W"], SQUARE, True),
     "raises": (raises_on_odd, ["N,W"], {"N": N3, "W": range(1, 30)}, True),
     "asserts": (asserts_short, ["N,T"], {"N": N3, "T": range(1, 20)}, True),
+    "windows of one size": (windows_of_one_size, ["N,H,W"], SQUARE, True),
     "slices": (lambda x: x[:, 3:-2] @ torch.ones(4, 2), ["N,K"], {"N": N3, "K": H14}, True),
     "index": (lambda x: x[:, 7] + x[:, -3], ["N,K"], {"N": N3, "K": H14}, True),
     "chunk": (lambda x: torch.add(*x.chunk(2, 1)), ["N,K"], {"N": N3, "K": range(1, 20)}, True),
@@ -216,3 +226,7 @@ def test_the_domain_is_what_pytorch_does(name):
     assert found.exact, found.why
     wrong = [(sizes, runs) for sizes, runs in brute(model, specs, box) if found.contains(**sizes) is not runs]
     assert not wrong, (str(found), wrong[:5])
+
+
+def test_a_letter_with_one_size_is_a_number_in_conditions_with_others():
+    assert str(sp.derive(windows_of_one_size, "N,H,W").domain) == "H = 8, W = 12, N >= 1"

@@ -25,6 +25,7 @@ Way = Mapping[str, tuple[Relation, ...]]
 def parts_of(letters: Sequence[str], relations: Sequence[Relation]) -> list[Part]:
     """The sizes for which all relations hold, as a union of parts; none where nothing meets them."""
     ties, rest = _tied(letters, relations)
+    rest = None if rest is None else _with_only_sizes(letters, rest)
     if rest is None or _contradict(rest):
         return []
     single: dict[str, list[Relation]] = {name: [] for name in letters}
@@ -44,6 +45,21 @@ def parts_of(letters: Sequence[str], relations: Sequence[Relation]) -> list[Part
     parts = [replace(part, open=(*left_open, *part.open)) for part in found]
     shorter = (_tried_out(_without_what_follows(part)) for part in parts)
     return [_with_ties(part, ties) for part in shorter if part is not None]
+
+
+def _with_only_sizes(letters: Sequence[str], relations: list[Relation]) -> list[Relation] | None:
+    """Put the number of every letter that can have but one into the rest; ``None`` where something cannot hold."""
+    only: dict[str, Poly] = {}
+    for name in letters:
+        sizes = solve([r for r in relations if r.letters == {name}], name)
+        if sizes is not None and sizes.period == 1 and len(sizes.intervals) == 1:
+            low, high = sizes.intervals[0]
+            only |= {name: constant(low)} if low == high else {}
+    put = [r.put(only) if len(r.letters) > 1 else r for r in relations]
+    left = list(dict.fromkeys(r.reduced for r in put if not _settled(r)))
+    if any(_never(r) for r in left):
+        return None
+    return left if left == relations else _with_only_sizes(letters, left)
 
 
 def _both(way: Way, choice: Way) -> Way:
