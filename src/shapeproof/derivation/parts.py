@@ -206,7 +206,7 @@ def _ways(relation: Relation) -> list[Way] | None:
     """A product of factors in one letter each against a number: every way in which the factors can meet it."""
     found = _factors(relation)
     if found is None:
-        return None
+        return _taken_apart(relation)
     factors, total = found
     names = list(factors)
     if relation.kind == "==":
@@ -223,6 +223,26 @@ def _ways(relation: Relation) -> list[Way] | None:
     if relation.kind == ">=" and 0 < total <= MOST_FACTOR:
         return _at_least(math.ceil(total), factors)
     return None
+
+
+def _taken_apart(relation: Relation) -> list[Way] | None:
+    """A sum of one factor times something else, ``H*W - W``, against 0: one of the two is 0, or neither is."""
+    difference = relation.left - relation.right
+    if relation.kind not in ("==", "!=") or len(difference.terms) < 2:
+        return None
+    common = set.intersection(*(set(product) for product, _ in difference.terms))
+    zero = constant(0)
+    others = Poly(tuple((tuple(f for f in p if f not in common), c) for p, c in difference.terms)) + zero
+    sides = [*(Relation(relation.kind, Poly((((factor,), 1),)), zero) for factor in common)]
+    sides.append(Relation(relation.kind, others, zero))
+    if not common or any(len(side.letters) != 1 for side in sides):
+        return None
+    if relation.kind == "==":
+        return [{next(iter(side.letters)): (side,)} for side in sides]
+    neither: dict[str, tuple[Relation, ...]] = {}
+    for side in sides:
+        neither = dict(_both(neither, {next(iter(side.letters)): (side,)}))
+    return [neither]
 
 
 def _factors(relation: Relation) -> tuple[dict[str, Poly], Fraction] | None:

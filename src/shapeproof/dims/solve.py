@@ -134,6 +134,7 @@ def _solved(relations: tuple[Relation, ...], name: str) -> Sizes | None:
         bound = max(bound, reach)
     if bound + period > MOST:
         return None
+    relations = tuple(sorted(relations, key=lambda r: r.kind != "=="))  # few sizes meet an equality: ask it first
     return _shortest([all(r.holds({name: h}) for r in relations) for h in range(1, bound + period)], bound, period)
 
 
