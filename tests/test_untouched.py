@@ -1,6 +1,8 @@
 """Whatever a forward changes is put back: when it comes through, when a shape fails, when it raises an error."""
 
+import gc
 import random
+import weakref
 from collections import OrderedDict, deque
 
 import numpy as np
@@ -165,3 +167,18 @@ def test_a_tensor_from_outside_that_is_turned_in_place_is_as_it_was():
     weights = torch.arange(6.0).reshape(2, 3)
     assert sp.derive(lambda x: x @ weights.t_().unsqueeze_(0), torch.rand(1, 4, 3)).output == (1, 4, 2)
     assert (weights.shape, weights.stride(), weights[1].tolist()) == ((2, 3), (3, 1), [3.0, 4.0, 5.0])
+
+
+def test_a_derivation_its_model_and_its_inputs_are_freed_as_soon_as_nobody_needs_them():
+    model, x = nn.Sequential(nn.Linear(4, 3), nn.ReLU()), torch.zeros(2, 4)
+    sp.derive(model, x)  # what is loaded and kept for good is
+    gone = [weakref.ref(model), weakref.ref(x)]
+    gc.disable()  # which would find them in time, if they held one another
+    try:
+        derivations = [sp.derive(model, x), sp.derive(model, "N,4")]
+        derivations.append(derivations[1].at(N=3))
+        gone += map(weakref.ref, derivations)
+        del model, x, derivations
+        assert [ref() for ref in gone] == [None] * len(gone)
+    finally:
+        gc.enable()

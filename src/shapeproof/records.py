@@ -1,7 +1,8 @@
 """Dataclasses that are made in a fifth of the time, since a first call pays for every class that it loads.
 
 The standard decorator compiles up to six methods for each class, half a millisecond for a frozen one: for the thirty
-classes of a derivation, longer than a small network's forward. Here ``__init__`` alone is compiled.
+classes of a derivation, longer than a small network's forward. Here ``__init__`` alone is compiled, and only when the
+first of a class is made.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def _made(cls: Any, frozen: bool) -> Any:
     cls = dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
     entries = dataclasses.fields(cls)
     methods = {
-        "__init__": _init(entries, hasattr(cls, "__post_init__")),
+        "__init__": _Init(cls),
         "__repr__": _repr,
         **_equality([e.name for e in entries if e.compare]),
     }
@@ -38,6 +39,18 @@ def _made(cls: Any, frozen: bool) -> Any:
         if name not in vars(cls):
             setattr(cls, name, method)
     return cls
+
+
+class _Init:
+    """Stands for the ``__init__`` of a class until that is asked for."""
+
+    def __init__(self, cls: Any) -> None:
+        self.cls = cls
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        made = _init(dataclasses.fields(self.cls), hasattr(self.cls, "__post_init__"))
+        self.cls.__init__ = made
+        return made.__get__(instance, owner)
 
 
 def _init(entries: tuple[dataclasses.Field[Any], ...], checks: bool) -> Any:

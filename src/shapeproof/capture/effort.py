@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import math
 
-from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
+from torch import Tensor
 
+from shapeproof.capture.anatomy import Anatomy
 from shapeproof.capture.trace import Call, Manner
-from shapeproof.dims import product
+from shapeproof.dims import plain
 from shapeproof.records import dataclass
 from shapeproof.rules.registry import sizes_in
 
@@ -37,7 +36,7 @@ class Effort:
         if call.derived is None:
             return
         self.macs += int(call.derived.macs or 0)
-        self.elements += sum(int(product(shape)) for shape in sizes_in(call.derived.shape))
+        self.elements += sum(math.prod(map(plain, shape)) for shape in sizes_in(call.derived.shape))
         if self.macs > MACS * self.share:
             raise TooMuch(f"it takes more than {MACS * self.share / 1e9:g} G multiply-adds")
         if self.elements > ELEMENTS * self.share:
@@ -51,22 +50,9 @@ def repeated(manner: Manner, macs: int | None) -> Manner:
     return manner
 
 
-def owned(model: Any) -> Iterator[Tensor]:
-    """The parameters and buffers of a module that have a size already; of any other callable there are none."""
-    if isinstance(model, nn.Module):
-        for tensor in (*model.parameters(), *model.buffers()):
-            if not is_lazy(tensor):
-                yield tensor
-
-
-def on_meta(model: Any) -> bool:
-    """Whether some of the model has no values to compute with."""
-    return any(tensor.device.type == "meta" for tensor in owned(model))
-
-
-def alone_from_the_start(model: Any, inputs: list[Tensor]) -> str:
+def alone_from_the_start(parts: Anatomy, inputs: list[Tensor]) -> str:
     """Why a model should not be run on real tensors at all; ``""`` if it may."""
-    own = list(owned(model))
+    own = parts.sized
     if any(tensor.device.type == "meta" for tensor in own):
         return "the model lies on the meta device"
     if any(tensor.device.type == "meta" for tensor in inputs):

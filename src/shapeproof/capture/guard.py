@@ -17,9 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from shapeproof.capture.anatomy import Anatomy
 from shapeproof.capture.nesting import tensors
 
 _CLOSED = (str, int, float, Tensor, nn.Module, type, types.ModuleType, types.FunctionType, types.MethodType)
+_CONTAINERS = (dict, set, list, deque)
+# what cannot change, told at once by its very type, as most attributes can be
+_UNCHANGING = frozenset((str, int, float, bool, type(None), torch.Tensor, nn.Parameter))
 _SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
     (torch.get_default_dtype, torch.set_default_dtype),
     (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
@@ -34,13 +38,13 @@ _SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
 
 
 @contextmanager
-def untouched(model: Any) -> Iterator[list[Tensor]]:
+def untouched(parts: Anatomy) -> Iterator[list[Tensor]]:
     """Swap the buffers for copies, note every attribute and setting, and put all of it back when the block ends.
 
     Yields:
         The copies, into which the block may write.
     """
-    modules = list(model.modules()) if isinstance(model, nn.Module) else []
+    modules = [module for _, module in parts.modules]
     contents = Contents()
     settings = [get() for get, _ in _SETTINGS]
     for module in modules:
@@ -49,8 +53,10 @@ def untouched(model: Any) -> Iterator[list[Tensor]]:
         copies: dict[int, Tensor] = {}
         for module in modules:
             # a new dictionary, so that the model's own is never written
-            module.__dict__["_buffers"] = {k: _copied(v, copies) for k, v in module._buffers.items()}
-            module.__dict__["_parameters"] = dict(module._parameters)
+            if module._buffers:
+                module.__dict__["_buffers"] = {k: _copied(v, copies) for k, v in module._buffers.items()}
+            if module._parameters:
+                module.__dict__["_parameters"] = dict(module._parameters)
         yield list(copies.values())
     finally:
         contents.put_back()
@@ -64,17 +70,20 @@ class Contents:
 
     def __init__(self) -> None:
         """Nothing noted yet."""
+        self._empty: list[Any] = []  # as most of a module's containers are: its hooks of every kind
         self._noted: dict[int, tuple[Any, Any]] = {}
         self._drawn: dict[int, tuple[Callable[[Any], Any], Any]] = {}
 
     def note(self, value: Any) -> None:
         """Keep what a container holds; of any other object, what its attributes hold; of a generator, its state."""
         waiting = [value]
-        while waiting:
-            value = waiting.pop()
-            if isinstance(value, _CLOSED) or value is None or id(value) in self._noted:
+        for value in waiting:  # which grows as it is gone through
+            if type(value) in _UNCHANGING:
                 continue
-            waiting.extend(self._noted_here(value))
+            if isinstance(value, _CONTAINERS) and not value:
+                self._empty.append(value)
+            elif id(value) not in self._noted and not isinstance(value, _CLOSED):
+                waiting.extend(self._noted_here(value))
 
     def _noted_here(self, value: Any) -> Iterable[Any]:
         """Keep what stands in one object, and say what further objects stand in it."""
@@ -98,9 +107,10 @@ class Contents:
 
     def put_back(self) -> None:
         """Give every container the contents that it had."""
+        for held in self._empty:
+            if held:
+                held.clear()
         for held, contents in self._noted.values():
-            if not held and not contents:  # as most of a module's are: its hooks of every kind
-                continue
             if held == contents if isinstance(held, set) else _same(held, contents):
                 continue
             held.clear()
@@ -172,10 +182,9 @@ def memory(tensor: Tensor) -> int:
 class Memory:
     """Keeps the contents of tensors from before the run, from just before a forward first writes into them."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, parts: Anatomy) -> None:
         """Note which parameters take gradients, and their gradients."""
-        found = model.parameters() if isinstance(model, nn.Module) else ()
-        self._gradients = [(p, p.requires_grad, p.grad) for p in found if not is_lazy(p)]
+        self._gradients = [(p, p.requires_grad, p.grad) for p in parts.parameters if not is_lazy(p)]
         self._made: set[int] = set()
         self._kept: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}
         self._data: dict[int, tuple[Tensor, Tensor]] = {}

@@ -49,7 +49,7 @@ class Keeper(Recorder):
             self._alive[place] = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]  # PyTorch's
         return self._same.get(place, place)
 
-    def _call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+    def _call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Call, Any]:
         self._between()
         self._given = args, kwargs
         return super()._call(name, args, kwargs)
@@ -82,7 +82,7 @@ class Keeper(Recorder):
             device=leaf.device.type,
         )  # fmt: skip
 
-    def finish(self, model: Any) -> None:
+    def finish(self) -> None:
         """The run is over."""
         self._between()
-        super().finish(model)
+        super().finish()

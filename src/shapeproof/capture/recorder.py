@@ -17,6 +17,7 @@ from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 from torch.overrides import TorchFunctionMode
 
+from shapeproof.capture.anatomy import Anatomy
 from shapeproof.capture.answers import Answers
 from shapeproof.capture.effort import Effort
 from shapeproof.capture.guard import Memory, memory
@@ -65,10 +66,11 @@ _SAME_VALUES = frozenset(
 
 @dataclass()
 class _Known:
-    """What is known of one live tensor: its shape with letters, and the call that made it."""
+    """What is known of one live tensor: its shape with letters and as plain numbers, and the call that made it."""
 
     alive: weakref.ref[Tensor]
     shape: Shape
+    numbers: tuple[int, ...]
     maker: int | None  # negative for an input of the model
     below: int | None = None
 
@@ -78,17 +80,17 @@ class Recorder(TorchFunctionMode):
 
     def __init__(
         self,
-        model: Any,
+        parts: Anatomy,
         kept: Memory,
         effort: Effort | None = None,
         alone: str = "",
         detailed: bool = False,
         bare: bool = False,
     ) -> None:
-        """Watch ``model``.
+        """Watch a model.
 
         Args:
-            model: whose modules and parameters the calls are told by.
+            parts: the modules and parameters that the calls are told by.
             kept: is told before anything is written into.
             effort: is told before each call, and may stop the run; ``None`` for no limit.
             alone: why the run is made on shapes alone; ``""`` for a run on real tensors.
@@ -96,14 +98,15 @@ class Recorder(TorchFunctionMode):
             bare: whether PyTorch's shapes are enough, so that no rule is asked.
         """
         super().__init__()
-        self.trace = Trace(manner=Manner(alone, eager=_is_compiled(model)))
+        self.trace = Trace(manner=Manner(alone, eager=_is_compiled(parts)))
         self._kept = kept
         self._effort = effort
         self._known: dict[int, _Known] = {}
         self._by_memory: dict[int, _Known] = {}
-        self._paths = _paths(model)
-        self._parameters = {id(p) for p in model.parameters()} if isinstance(model, nn.Module) else set()
-        self._shadows = Shadows(model, self._parameters) if alone else None
+        self._parts = parts
+        self._paths = {id(module): path.replace("_orig_mod.", "") for path, module in parts.modules}
+        self._parameters = set(map(id, parts.parameters))
+        self._shadows = Shadows(parts) if alone else None
         self._called: set[int] = set()
         self._answers = Answers()
         self._looks_away = False
@@ -115,7 +118,7 @@ class Recorder(TorchFunctionMode):
 
     def know(self, tensor: Tensor, shape: Shape, maker: int | None = None, below: int | None = None) -> None:
         """Note the shape with letters of a tensor, and the size that its whole numbers count up to."""
-        known = _Known(weakref.ref(tensor), shape, maker, below)
+        known = _Known(weakref.ref(tensor), shape, size_of(tensor), maker, below)
         self._known[id(tensor)] = known
         self._by_memory[memory(tensor)] = known
 
@@ -163,7 +166,7 @@ class Recorder(TorchFunctionMode):
         self._mind_values(name, args)
         if getattr(func, "__name__", "") == "__set__" and isinstance(args[0], Tensor):
             self._kept.about_to_replace(args[0])
-        call = self._call(name, args[:1], {}) if name in ONE_NUMBER and isinstance(args[0], Tensor) else None
+        call = self._call(name, args[:1], {})[0] if name in ONE_NUMBER and isinstance(args[0], Tensor) else None
         try:
             if call:
                 one_number(call)
@@ -199,13 +202,13 @@ class Recorder(TorchFunctionMode):
     def _step(
         self, func: Callable[..., Any], name: str, writes: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        call = self._call(name, args, kwargs)
+        call, asked = self._call(name, args, kwargs)
         if self._detailed or name in ASKED:
             call.given = mapped(self._fed, (args, kwargs))
         if self._detailed:
             call.spot = user_spot(sys._getframe(2))
         with collecting() as stated:
-            self._ask_rule(call, writes, args, kwargs)
+            self._ask_rule(call, writes, *asked)
         call.requires = tuple(condition for condition in stated if not condition.is_way)
         self.goes_on()
         if self._effort:
@@ -233,28 +236,44 @@ class Recorder(TorchFunctionMode):
         if self.trace.calls and self.trace.calls[-1].error:
             self.trace.calls[-1].caught = True
 
-    def _call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-        given = list(tensors((args, kwargs)))
-        seen = list(map(self._lookup, given))
-        parents = {known.maker for known in seen if known and known.maker is not None and known.maker >= 0}
-        return Call(
+    def _call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Call, Any]:
+        """A call as it is made, and its arguments as a rule gets them."""
+        seen: list[Operand] = []
+        own: list[int] = []
+
+        def operand(leaf: Tensor) -> Operand:
+            seen.append(self._operand(leaf))
+            if id(leaf) in self._parameters:
+                own.append(id(leaf))
+            return seen[-1]
+
+        asked = mapped(operand, args), mapped(operand, kwargs)
+        parents = {one.origin for one in seen if one.origin is not None and one.origin >= 0}
+        call = Call(
             op=name,
             module=self._stack[-1] if self._stack else "",
             source=source_line(sys._getframe(3)),
-            inputs=tuple(map(_shape_by, seen, given)),
+            inputs=tuple([one.shape for one in seen]),
             parents=tuple(sorted(parents)),
-            parameters=tuple(id(t) for t in given if id(t) in self._parameters),
+            parameters=tuple(own),
         )
+        return call, asked
 
-    def _ask_rule(self, call: Call, writes: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _ask_rule(self, call: Call, writes: bool, given: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         """What the rule says of a call: a shape, or what does not hold; nothing where there is no rule."""
         known = None if self._bare else find(call.op)
         if known is None:
             return
-        call.asked = given, keywords = mapped(self._operand, (args, kwargs))
+        call.asked = given, keywords
         try:
             derived = self._answers.ask(known, given, keywords)
-            if writes and call.op not in REARRANGED and given and isinstance(given[0], Operand) and "out" not in kwargs:
+            if (
+                writes
+                and call.op not in REARRANGED
+                and given
+                and isinstance(given[0], Operand)
+                and "out" not in keywords
+            ):
                 _check_written(given[0], derived)
             call.derived = derived
         except Violation as violation:
@@ -265,17 +284,17 @@ class Recorder(TorchFunctionMode):
             call.trouble = f"the rule cannot read this call ({type(error).__name__}: {error})"
 
     def _operand(self, leaf: Tensor) -> Operand:
-        strides = tuple(leaf.stride()) if leaf.layout == torch.strided else None
+        strides = leaf.stride() if leaf.layout == torch.strided else None
         known = self._lookup(leaf)
-        return Operand(
-            _shape_by(known, leaf), _name(leaf.dtype), strides, *((known.below, known.maker) if known else (None, None))
-        )
+        if known is None:
+            return Operand(size_of(leaf), _name(leaf.dtype), strides)
+        return Operand(_shape_by(known, leaf), _name(leaf.dtype), strides, known.below, known.maker)
 
     def _fed(self, leaf: Any) -> Any:
         if not isinstance(leaf, Tensor):
             return leaf
-        known, seen = self._lookup(leaf), self._operand(leaf)
-        maker = known.maker if known and known.maker is not None and known.maker >= 0 else None
+        seen = self._operand(leaf)
+        maker = seen.origin if seen.origin is not None and seen.origin >= 0 else None
         return Fed(**vars(seen), maker=maker, identity=id(leaf))
 
     def _note_result(self, call: Call, result: Any, args: Any = (), kwargs: Any = None) -> None:
@@ -284,7 +303,7 @@ class Recorder(TorchFunctionMode):
         leaves = list(tensors(result))
         shapes = sizes_in(call.derived.shape) if call.derived else []
         real = list(map(size_of, leaves))
-        agree = [tuple(map(int, s)) for s in shapes] == real
+        agree = shapes == real
         index = len(self.trace.calls) - 1
         below = call.derived.below if call.derived else None
         if call.op in _SAME_VALUES and args and isinstance(args[0], Tensor):
@@ -314,25 +333,23 @@ class Recorder(TorchFunctionMode):
         if threading.get_ident() != self._thread:
             return
         if isinstance(module, torch.jit.ScriptModule) and output is not None:
-            call = self._call(type(module).__name__, args, {})
+            call, _ = self._call(type(module).__name__, args, {})
             self.trace.calls.append(call)
             self._note_result(call, output, args)
         self._stack.pop()
 
-    def finish(self, model: Any) -> None:
+    def finish(self) -> None:
         """The run is over: note what is to be said of the model itself, which lazy layers have made by now."""
         self.trace.inside = self._stack[-1] if self._stack else ""
-        if isinstance(model, nn.Module):
-            sized = [p for p in model.parameters() if not is_lazy(p)]
-            self.trace.parameters = {id(p): (p.numel(), p.numel() * p.element_size()) for p in sized}
-            leaves = [(path, m) for path, m in model.named_modules() if not any(True for _ in m.children())]
-            self.trace.unused = tuple(path for path, m in leaves if path and id(m) not in self._called)
+        sized = [p for p in self._parts.parameters if not is_lazy(p)]
+        self.trace.parameters = {id(p): (p.numel(), p.numel() * p.element_size()) for p in sized}
+        never = [(path, m) for path, m in self._parts.modules if path and id(m) not in self._called]
+        self.trace.unused = tuple(path for path, m in never if not any(True for _ in m.children()))
 
 
 def _shape_by(known: _Known | None, tensor: Tensor) -> Shape:
     shape = size_of(tensor)
-    # as plain numbers: a letter's own comparison would be told as the model's
-    return known.shape if known and tuple(map(int, known.shape)) == shape else shape
+    return known.shape if known and known.numbers == shape else shape
 
 
 @functools.cache
@@ -383,16 +400,9 @@ def _check_written(target: Operand, derived: Derived) -> None:
     require_shape(derived.shape, target.shape, "broadcast", f"a result that fits into {show(target.shape)}")
 
 
-def _paths(model: Any) -> dict[int, str]:
-    """The dotted path of every module; of a shared one, the first."""
-    if not isinstance(model, nn.Module):
-        return {}
-    return {id(module): path.replace("_orig_mod.", "") for path, module in model.named_modules()}
-
-
-def _is_compiled(model: Any) -> bool:
+def _is_compiled(parts: Anatomy) -> bool:
     """Whether some part of a model is the work of ``torch.compile``."""
-    return isinstance(model, nn.Module) and any(hasattr(m, "_orig_mod") for m in model.modules())
+    return any("_orig_mod" in module._modules for _, module in parts.modules)
 
 
 @contextmanager

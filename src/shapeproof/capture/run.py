@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
+from torch import Tensor
 
+from shapeproof.capture.anatomy import Anatomy, anatomy
 from shapeproof.capture.copies import deep_copy
-from shapeproof.capture.effort import REPEATED, Effort, TooMuch, alone_from_the_start, on_meta
+from shapeproof.capture.effort import REPEATED, Effort, TooMuch, alone_from_the_start
 from shapeproof.capture.guard import Memory, memory, same_randomness, untouched
 from shapeproof.capture.nesting import mapped, outlined, tensors
 from shapeproof.capture.recorder import Recorder, hooked, size_of
@@ -65,9 +65,10 @@ def run(
         BaseException: what the model raised, where it has nothing to do with shapes.
     """
     given = [tensor for value, _ in (*args, *kwargs.values()) for tensor in tensors(value)]
-    alone = like.alone if like and not like.values else alone_from_the_start(model, given)
+    parts = anatomy(model)
+    alone = like.alone if like and not like.values else alone_from_the_start(parts, given)
     real = bool(like and like.values)  # values were needed: there is no other way
-    watched = functools.partial(_watched, model, args, kwargs, detailed, gradients=keeping, keeping=keeping)
+    watched = functools.partial(_watched, model, parts, args, kwargs, detailed, gradients=keeping, keeping=keeping)
     if real or not alone:
         try:
             return watched(None if real or bare else Effort(REPEATED if like else 1.0), bare=bare)
@@ -76,7 +77,7 @@ def run(
     trace = watched(None, alone)
     if not trace.manner.values:
         return trace
-    if on_meta(model) or any(tensor.device.type == "meta" for tensor in given):
+    if parts.on_meta or any(tensor.device.type == "meta" for tensor in given):
         raise ValuesError(
             f"{trace.manner.values} needs values, which tensors on the meta device have not; "
             "give the model weights (model.to_empty(device='cpu')) and real inputs"
@@ -88,6 +89,7 @@ def run(
 
 def _watched(
     model: Any,
+    parts: Anatomy,
     args: list[Any],
     kwargs: dict[str, Any],
     detailed: bool,
@@ -97,13 +99,15 @@ def _watched(
     bare: bool = False,
     keeping: bool = False,
 ) -> Trace:
-    model = _with_sizes_open(model)
-    kept = Memory(model)
-    recorder = (_keeper() if keeping else Recorder)(model, kept, effort, alone, detailed, bare)
+    if parts.waits:  # it takes its sizes from this input, which it must not keep
+        model = deep_copy(model)
+        parts = anatomy(model)
+    kept = Memory(parts)
+    recorder = (_keeper() if keeping else Recorder)(parts, kept, effort, alone, detailed, bare)
     trace = recorder.trace
     try:
         with (
-            untouched(model) as own,
+            untouched(parts) as own,
             same_randomness(),
             torch.set_grad_enabled(gradients),
             _eager(),
@@ -124,11 +128,11 @@ def _watched(
     except Exception as error:
         trace.error = error
         if _wants_gradients(error) and not gradients:
-            return _watched(model, args, kwargs, detailed, effort, alone, gradients=True)
+            return _watched(model, parts, args, kwargs, detailed, effort, alone, gradients=True)
         if not bare and not trace.manner.values and not about_shapes(trace, error):
             raise
     finally:
-        recorder.finish(model)
+        recorder.finish()
         kept.put_back()
     return trace
 
@@ -162,13 +166,6 @@ def _eager() -> Iterator[None]:
     with torch.compiler.set_stance("force_eager"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Using `torch.compile")  # it warns of hooks such as ours
         yield
-
-
-def _with_sizes_open(model: Any) -> Any:
-    """A copy of a model with lazy layers, which take their sizes from the first input; any other model itself."""
-    if isinstance(model, nn.Module) and any(map(is_lazy, (*model.parameters(), *model.buffers()))):
-        return deep_copy(model)
-    return model
 
 
 def _given(recorder: Recorder, value: Any, shape: Shape | None) -> Any:

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from shapeproof.capture.effort import SMALL, on_meta, owned
+from shapeproof.capture.anatomy import Anatomy
+from shapeproof.capture.effort import SMALL
 from shapeproof.capture.nesting import mapped, tensors
 from shapeproof.dims import product
 from shapeproof.rules.registry import Derived, sizes_in
@@ -24,11 +25,11 @@ _FACTORIES = frozenset(["zeros", "ones", "empty", "full", "rand", "randn", "rand
 class Shadows:
     """Tensors on the meta device that stand for real ones, one for each."""
 
-    def __init__(self, model: Any, parameters: set[int]) -> None:
-        """Parameters, told by their ids, never take part with their values."""
-        self._parameters = parameters
+    def __init__(self, parts: Anatomy) -> None:
+        """Parameters never take part with their values."""
+        self._parameters = set(map(id, parts.parameters))
         # where the model believes its tensors to be: code that asks goes the way that it would go with values
-        self._device = None if on_meta(model) else next((t.device for t in owned(model)), torch.device("cpu"))
+        self._device = None if parts.on_meta else next((t.device for t in parts.sized), torch.device("cpu"))
         self._made: dict[int, tuple[weakref.ref[Tensor], Tensor]] = {}
 
     def answer(self, name: str, result: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import Any
 
 from torch import nn
@@ -18,12 +18,13 @@ from shapeproof.derivation.assemble import derived
 from shapeproof.derivation.inputs import tensor_for, told
 from shapeproof.derivation.model import Derivation
 from shapeproof.errors import SpecError
+from shapeproof.records import dataclass
 
 # Sizes that are tried, in turn, for letters without one: those of the common data sets and of ImageNet networks.
 COMMON_SIZES = (28, 32, 224, 64, 96, 128, 256, 299, 512, 16, 8)
 _OF_SIZES = (IndexError, RuntimeError, ValueError, AssertionError)  # what a model raises where a size does not suit it
 
-Ask = Callable[[dict[str, int]], Derivation]
+Again = Callable[[Derivation, dict[str, int]], Derivation]
 At = Callable[[dict[str, int], frozenset[str]], Derivation]
 
 
@@ -47,47 +48,91 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
         raise SpecError("derive needs an input: a spec such as 'N,1,28,28', a shape, or tensors")
     specs = [from_given(value) for value in inputs]
     named = {key: from_given(value) if isinstance(value, str) else None for key, value in keywords.items()}
-    given = [spec for spec in (*specs, *named.values()) if spec]
-    free = {name for spec in given for name in spec.letters} - given_sizes(given).keys()
+    return _found(_Asked(model, inputs, keywords, specs, named))
 
-    def pairs_at(sizes: dict[str, int], keep: frozenset[str] = frozenset()) -> tuple[list[Any], dict[str, Any]]:
-        def made(spec: InputSpec | None, value: Any) -> Any:
-            return (value, None) if spec is None else tensor_for(spec, sizes, keep, model)
 
-        args = [made(spec, value) for spec, value in zip(specs, inputs, strict=True)]
-        return args, {key: made(named[key], value) for key, value in keywords.items()}
+@dataclass()
+class _Asked:
+    """A model and its inputs, to be run at any sizes of the letters in them.
 
+    Attributes:
+        model: the module or callable.
+        inputs: as they were given.
+        keywords: likewise.
+        specs: for each input, what its text or shape says; ``None`` for one that is passed on as it is.
+        named: likewise for the keywords.
+        manner: how the model was run first.
+        base: the size of each letter in that run.
+    """
+
+    model: Any
+    inputs: tuple[Any, ...]
+    keywords: dict[str, Any]
+    specs: list[InputSpec | None]
+    named: dict[str, InputSpec | None]
     manner: Manner | None = None
+    base: dict[str, int] = field(default_factory=dict)
 
-    def at(sizes: dict[str, int], keep: frozenset[str]) -> Derivation:
+    def pairs_at(self, sizes: dict[str, int], keep: frozenset[str] = frozenset()) -> tuple[list[Any], dict[str, Any]]:
+        """The inputs at these sizes, each with its shape, in which the letters of ``keep`` stay."""
+
+        def made(spec: InputSpec | None, value: Any) -> Any:
+            return (value, None) if spec is None else tensor_for(spec, sizes, keep, self.model)
+
+        args = [made(spec, value) for spec, value in zip(self.specs, self.inputs, strict=True)]
+        return args, {key: made(self.named[key], value) for key, value in self.keywords.items()}
+
+    def at(self, sizes: dict[str, int], keep: frozenset[str]) -> Derivation:
+        """The derivation of one run."""
         letters = {name: size for name, size in sizes.items() if name in keep}
-        said = [told(value) for value in (*inputs, *keywords.values())]
-        return derived(model, *pairs_at(sizes, keep), letters, said, manner)
+        return derived(self.model, *self.pairs_at(sizes, keep), letters, self.told(), self.manner)
 
-    def again(whole: Derivation, given: dict[str, int]) -> Derivation:
-        from shapeproof.derivation.putting import NotPut, numbers_for, run_again, unmended, with_numbers  # only now
+    def told(self, numbers: dict[str, int] | None = None) -> list[str]:
+        """The inputs as text."""
+        return [told(value, numbers) for value in (*self.inputs, *self.keywords.values())]
 
-        numbers = numbers_for(whole, given)
-        said = [told(value, given) for value in (*inputs, *keywords.values())]
-        try:
-            made = with_numbers(model, whole, numbers, said)
-        except NotPut as reason:
-            made = at(dict(numbers.tried), frozenset(base) - given.keys())
-            made = run_again(made, whole, numbers, said, str(reason))
-        if unmended(made, whole):
-            made = _mended(model, made, *pairs_at(dict(numbers.tried)))
-        return ready(made, lambda more: again(whole, {**given, **more}), numbers.tried, frozenset(base) - given.keys())
 
-    def ready(made: Derivation, ask: Ask, sizes: dict[str, int], keep: frozenset[str]) -> Derivation:
-        return _with_more(made, ask, lambda at: _kept_by(model, *pairs_at(sizes, keep), at, manner))
-
-    with _dtypes_noted(model, [*specs, *named.values()], lambda: pairs_at(first_guess(given, COMMON_SIZES[0]))):
-        base, found = _first_that_runs(given, at, bool(free))
-    manner = repeated(found.manner, found.cost.macs)
+def _found(asked: _Asked) -> Derivation:
+    """What comes of running the model: at one size, and with letters at the edges of their domain."""
+    specs = [*asked.specs, *asked.named.values()]
+    given = [spec for spec in specs if spec]
+    free = {name for spec in given for name in spec.letters} - given_sizes(given).keys()
+    with _dtypes_noted(asked.model, specs, lambda: asked.pairs_at(first_guess(given, COMMON_SIZES[0]))):
+        base, found = _first_that_runs(given, asked.at, bool(free))
+    asked.base, asked.manner = base, repeated(found.manner, found.cost.macs)
     if base and found.verdict not in ("failed", "mismatch"):
-        found = _borne_out(found, at, lambda sizes, bare: run(model, *pairs_at(sizes), manner, bare=bare))
-    found = _with_edits(model, found, lambda: pairs_at(base))
-    return ready(found, lambda numbers: again(found, numbers), base, frozenset(base))
+        trace_at = lambda sizes, bare: run(asked.model, *asked.pairs_at(sizes), asked.manner, bare=bare)  # noqa: E731
+        found = _borne_out(found, asked.at, trace_at)
+    found = _with_edits(asked.model, found, lambda: asked.pairs_at(base))
+    return _ready(asked, found, lambda whole, numbers: _with_numbers(asked, whole, numbers), base, frozenset(base))
+
+
+def _with_numbers(asked: _Asked, whole: Derivation, given: dict[str, int]) -> Derivation:
+    """A derivation with numbers for some letters of a whole one."""
+    from shapeproof.derivation.putting import NotPut, numbers_for, run_again, unmended, with_numbers  # only now
+
+    numbers, left = numbers_for(whole, given), frozenset(asked.base) - given.keys()
+    said = asked.told(given)
+    try:
+        made = with_numbers(asked.model, whole, numbers, said)
+    except NotPut as reason:
+        made = asked.at(dict(numbers.tried), left)
+        made = run_again(made, whole, numbers, said, str(reason))
+    if unmended(made, whole):
+        made = _mended(asked.model, made, *asked.pairs_at(dict(numbers.tried)))
+    return _ready(asked, made, lambda _, more: _with_numbers(asked, whole, {**given, **more}), numbers.tried, left)
+
+
+def _ready(asked: _Asked, made: Derivation, again: Again, sizes: dict[str, int], keep: frozenset[str]) -> Derivation:
+    """Not part of the data: how to ask for other sizes, and for what backward keeps.
+
+    Neither holds the derivation itself, which is thus freed as soon as nobody needs it.
+    """
+    object.__setattr__(made, "_again", again)
+    object.__setattr__(
+        made, "_keeping", lambda at: _kept_by(asked.model, *asked.pairs_at(sizes, keep), at, asked.manner)
+    )
+    return made
 
 
 def derive_call(model: nn.Module | Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Derivation:
@@ -198,10 +243,3 @@ def _kept_by(*run: Any) -> Any:
     from shapeproof.derivation.keeping import kept_by  # here, for the few derivations that are asked for it
 
     return kept_by(*run)
-
-
-def _with_more(derivation: Derivation, again: Ask, kept: Callable[[Derivation], Any]) -> Derivation:
-    """Not part of the data: how to ask for other sizes, and for what backward keeps."""
-    object.__setattr__(derivation, "_again", again)
-    object.__setattr__(derivation, "_keeping", kept)
-    return derivation

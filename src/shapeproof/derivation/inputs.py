@@ -30,6 +30,8 @@ def told(value: Any, numbers: Mapping[str, int] | None = None) -> str:
         return parse(value).text(numbers)
     if isinstance(value, str):
         return value
+    if isinstance(value, Tensor):
+        return show(tuple(value.shape))
     shapes = tree_map(lambda leaf: show(tuple(leaf.shape)) if isinstance(leaf, Tensor) else leaf, value)
     return str(shapes)
 

@@ -238,7 +238,7 @@ class Derivation:
     domain: Domain | None = None
     manner: Manner = field(default_factory=Manner)
     _trace: Trace | None = field(default=None, repr=False, compare=False)
-    _again: Callable[[dict[str, int]], Derivation] | None = field(default=None, repr=False, compare=False)
+    _again: Callable[[Derivation, dict[str, int]], Derivation] | None = field(default=None, repr=False, compare=False)
     _keeping: Callable[[Derivation], Kept] | None = field(default=None, repr=False, compare=False)
 
     @cached_property
@@ -271,7 +271,7 @@ class Derivation:
             raise DomainError(f"a size is at least 1, got {', '.join(low)}")
         words = ", ".join(f"{name}={size}" for name, size in sizes.items())
         try:
-            derivation = self._again(sizes)
+            derivation = self._again(self, sizes)
         except ShapeproofError:
             raise
         except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from shapeproof.dims.dim import ceil_div
 from shapeproof.records import dataclass
 
+_APPLIED = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 _LEVEL = {"+": 1, "-": 1, "*": 2, "/": 2}
 
 
@@ -36,46 +38,62 @@ class Formula:
 
     def value(self, sizes: Mapping[str, int]) -> int:
         """Evaluate on sizes, with letters where they carry some. Raises ``KeyError`` for a name without a size."""
-        if self.kind == "name":
-            return sizes[str(self.parts[0])]
-        if self.kind == "number":
-            return int(self.parts[0])
-        if self.kind in ("floor", "ceil"):
-            above: int = self.parts[0].parts[0].value(sizes)
-            below: int = self.parts[0].parts[1].value(sizes)
-            return above // below if self.kind == "floor" else ceil_div(above, below)
-        left: int = self.parts[0].value(sizes)
-        right: int = self.parts[1].value(sizes)
-        return left + right if self.kind == "+" else left - right if self.kind == "-" else left * right
+        kind, first = self.kind, self.parts[0]
+        if kind == "name":
+            size: int = sizes[first]
+            return size
+        if kind == "number":
+            return int(first)
+        if kind in ("floor", "ceil"):
+            above, below = (part.value(sizes) for part in first.parts)
+            return above // below if kind == "floor" else ceil_div(above, below)
+        applied: int = _APPLIED[kind](first.value(sizes), self.parts[1].value(sizes))
+        return applied
 
     @cached_property
     def letters(self) -> str:
         """The formula written with its letters (``2p``)."""
         return self._text(None)
 
+    @cached_property
+    def _pattern(self) -> str:
+        """The formula with its values, for sizes that are written as one number: a hole for each name."""
+        return self._text(_Holes())
+
     def text(self, sizes: Mapping[str, int] | None = None) -> str:
         """Write the formula, with its letters (``2p``) or, given sizes, with its values (``2*2``)."""
-        return self._text(sizes) if sizes else self.letters
+        if not sizes:
+            return self.letters
+        if all(type(size) is int and size >= 0 for size in sizes.values()):
+            return self._pattern.format_map(sizes)
+        return self._text({name: _written(size) for name, size in sizes.items()})
 
-    def _text(self, sizes: Mapping[str, int] | None) -> str:
+    def _text(self, values: Mapping[str, str] | None) -> str:
         if self.kind == "name":
-            return _written(sizes[self.parts[0]]) if sizes else str(self.parts[0])
+            return str(self.parts[0]) if values is None else values[self.parts[0]]
         if self.kind == "number":
             return str(self.parts[0])
         if self.kind in ("floor", "ceil"):
-            return f"{self.kind}({self.parts[0]._text(sizes)})"
-        left, right = (self._wrapped(part, place, sizes) for place, part in enumerate(self.parts))
+            return f"{self.kind}({self.parts[0]._text(values)})"
+        left, right = (self._wrapped(part, place, values) for place, part in enumerate(self.parts))
         if self.kind in "+-":
             return f"{left} {self.kind} {right}"
-        return f"{left}{right}" if self.kind == "*" and not sizes else f"{left}{self.kind}{right}"
+        return f"{left}{right}" if self.kind == "*" and values is None else f"{left}{self.kind}{right}"
 
-    def _wrapped(self, part: Formula, place: int, sizes: Mapping[str, int] | None) -> str:
-        text = part._text(sizes)
+    def _wrapped(self, part: Formula, place: int, values: Mapping[str, str] | None) -> str:
+        text = part._text(values)
         level = _LEVEL.get(part.kind, 3)
-        compound = sizes is not None and " " in text and part.kind == "name"
+        compound = values is not None and " " in text and part.kind == "name"
         if level < _LEVEL[self.kind] or (place and level == _LEVEL[self.kind] and self.kind in "-/"):
             return f"({text})"
         return f"({text})" if compound and (self.kind in "*/" or place) else text
+
+
+class _Holes(dict[str, str]):
+    """A place to fill in for every name."""
+
+    def __missing__(self, name: str) -> str:
+        return f"{{{name}}}"
 
 
 def _written(size: int) -> str:

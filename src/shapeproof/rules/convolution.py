@@ -6,7 +6,7 @@ from typing import Any
 
 from shapeproof.dims import product
 from shapeproof.rules.registry import Derived, Operand, Violation, require, require_rank, rule, show
-from shapeproof.rules.window import Window, dropped_note, each_axis, joined
+from shapeproof.rules.window import Row, Window, along, dropped_note, each_axis, joined
 
 _LAYOUT = {1: "N,C,L", 2: "N,C,H,W", 3: "N,C,D,H,W"}
 
@@ -38,11 +38,11 @@ def _check_channels(input: Operand, weight: Operand, groups: int) -> None:
     )
 
 
-def _window(size: int, kernel: int, stride: int, total_padding: int, dilation: int) -> Window:
-    """One axis; an odd total (padding='same', even kernel) is written as a longer axis without padding."""
+def _axis(size: int, kernel: int, stride: int, total_padding: int, dilation: int) -> Row:
+    """A window's values; an odd total (padding='same', even kernel) is written as a longer axis without padding."""
     if total_padding % 2:
-        return Window(size + total_padding, kernel, stride, 0, dilation)
-    return Window(size, kernel, stride, total_padding // 2, dilation)
+        return size + total_padding, kernel, stride, 0, dilation
+    return size, kernel, stride, total_padding // 2, dilation
 
 
 @rule("conv1d", "conv2d", "conv3d", page="torch.nn.Conv2d")
@@ -69,7 +69,7 @@ def conv(
     if any(p < 0 for p in pads):
         raise Violation("argument", "padding of at least 0", f"{padding}")
     rows = zip(input.shape[-count:], weight.shape[2:], strides, pads, dilations, strict=True)
-    windows = tuple(_window(*row) for row in rows)
+    windows = along(_axis(*row) for row in rows)
     _check_fits(windows)
     out = tuple(window.size_out for window in windows)
     shape = (*input.shape[: -count - 1], weight.shape[0], *out)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from shapeproof.rules.registry import Derived, Operand, Violation, require, require_rank, require_shape, rule, show
-from shapeproof.rules.window import Window, dropped_note, each_axis, joined
+from shapeproof.rules.window import along, dropped_note, each_axis, joined
 
 _LAYOUT = {1: "N,C,L", 2: "N,C,H,W", 3: "N,C,D,H,W"}
 
@@ -25,7 +25,7 @@ def _pool(
         if 2 * p > k:  # of the kernel itself, whatever its dilation
             raise Violation("argument", "padding of at most half the kernel", f"padding {p}, kernel {k}")
     rows = zip(input.shape[-count:], kernels, strides, pads, dilations, strict=True)
-    windows = tuple(Window(*row, ceil_mode=bool(ceil_mode)) for row in rows)
+    windows = along(rows, ceil_mode=bool(ceil_mode))
     for window in windows:
         got = f"{window.size_in} (padding {window.padding})"
         require(">=", window.size_out, 1, "kernel-too-large", f"room for one window of {window.span}", got)

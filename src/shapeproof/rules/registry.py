@@ -197,6 +197,8 @@ def settled(derived: Derived, output: Any) -> Derived:
         derived: a rule's answer, perhaps with :data:`COUNTED` in its shape.
         output: the shape that PyTorch gave, nested as it came.
     """
+    if derived.shape == output:
+        return derived
     shape = _filled(derived.shape, output)
     if shape is derived.shape:
         return derived

@@ -7,11 +7,12 @@ s stride, d dilation.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
-from shapeproof.dims import Dim, Formula, arithmetic, ceil_of, floor_of, names
+from shapeproof.dims import Dim, Formula, arithmetic, ceil_of, floor_of, names, same
 from shapeproof.dims.conditions import decide
 from shapeproof.records import dataclass
 
@@ -51,7 +52,7 @@ class Window:
             return PLAIN_CEIL if self.dilation == 1 else DILATED_CEIL
         return PLAIN if self.dilation == 1 else DILATED
 
-    @property
+    @cached_property
     def sizes(self) -> dict[str, int]:
         """The formula's letters with their values."""
         return {
@@ -156,6 +157,23 @@ def joined(windows: tuple[Window, ...]) -> str:
     """The arithmetic of all axes, once where they are alike."""
     lines = dict.fromkeys(window.arithmetic for window in windows)
     return "; ".join(lines)
+
+
+Row: TypeAlias = tuple[int, int, int, int, int]  # what a window takes, in its order
+
+
+def along(rows: Iterable[Row], *, ceil_mode: bool = False) -> tuple[Window, ...]:
+    """A window for each axis; axes that are alike share one, and its arithmetic is done once.
+
+    Args:
+        rows: for each axis, its size, kernel, stride, padding and dilation.
+        ceil_mode: as for :class:`Window`.
+    """
+    made: list[tuple[Row, Window]] = []
+    for row in rows:
+        alike = (window for before, window in made if all(map(same, before, row)))
+        made.append((row, next(alike, None) or Window(*row, ceil_mode=ceil_mode)))
+    return tuple(window for _, window in made)
 
 
 def each_axis(value: int | tuple[int, ...] | list[int], axes: int) -> tuple[int, ...]:
