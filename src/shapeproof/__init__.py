@@ -1,11 +1,14 @@
 """shapeproof: derive every tensor shape of a PyTorch model by formula, prove it, explain errors, and train.
 
-Importing this package loads neither torch nor numpy; each name is loaded from its module when it is first used.
+Importing this package loads neither torch nor numpy; each name is loaded from its module when it is first used,
+``derive`` at once where the program has loaded torch already.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
+import sys
 from typing import Any
 
 __version__ = "0.1.0"
@@ -40,13 +43,32 @@ _EXPORTS = {
     "Recipe": "shapeproof.training.recipes",
 }
 
+# what nearly every call of ``derive`` needs besides its own module: loaded with it, so that the first call is short
+_DERIVING = (
+    "shapeproof.doubts.find",
+    *(f"shapeproof.rules.{family}" for family in ("convolution", "pooling", "elementwise", "linear", "normalisation")),
+)
+
 __all__ = ["__version__", *sorted(_EXPORTS)]  # the table is the one list of names
 
 
 def __getattr__(name: str) -> Any:
     if name not in _EXPORTS:
         raise AttributeError(f"module 'shapeproof' has no attribute {name!r}")
-    return getattr(importlib.import_module(_EXPORTS[name]), name)
+    collects = gc.isenabled()
+    gc.disable()  # the search for cycles would go through all that torch has loaded, and find none
+    try:
+        module = importlib.import_module(_EXPORTS[name])
+        for more in _DERIVING if name == "derive" else ():
+            importlib.import_module(more)
+        return getattr(module, name)
+    finally:
+        if collects:
+            gc.enable()
+
+
+if "torch" in sys.modules:
+    derive = __getattr__("derive")
 
 
 def __dir__() -> list[str]:

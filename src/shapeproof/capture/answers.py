@@ -12,6 +12,7 @@ from shapeproof.dims.conditions import Condition, collecting, note
 from shapeproof.rules.registry import Derived, Operand, Rule
 
 _PLAIN = (int, str, type(None))
+_INTS = frozenset([int])
 _TYPED = (bool, float, complex, torch.dtype, torch.device, torch.layout, torch.memory_format)
 
 
@@ -52,6 +53,8 @@ def _key(value: Any) -> Any:
         return kind, _key(value.shape), value.dtype, value.stride, _key(value.below)
     if kind is Dim:
         return kind, plain(value), value.expr
+    if kind is tuple and _INTS.issuperset(map(type, value)):  # as shapes, strides and windows are
+        return value
     if kind in (tuple, list, torch.Size):
         return kind, *map(_key, value)
     if kind is dict:

@@ -10,7 +10,6 @@ from shapeproof.capture.anatomy import Anatomy
 from shapeproof.capture.trace import Call, Manner
 from shapeproof.dims import plain
 from shapeproof.records import dataclass
-from shapeproof.rules.registry import sizes_in
 
 WEIGHTS = 2 * 2**30  # bytes of parameters and buffers
 MACS = 20 * 10**9  # a second or two on two cores
@@ -36,7 +35,7 @@ class Effort:
         if call.derived is None:
             return
         self.macs += int(call.derived.macs or 0)
-        self.elements += sum(math.prod(map(plain, shape)) for shape in sizes_in(call.derived.shape))
+        self.elements += sum(math.prod(map(plain, shape)) for shape in call.derived.shapes)
         if self.macs > MACS * self.share:
             raise TooMuch(f"it takes more than {MACS * self.share / 1e9:g} G multiply-adds")
         if self.elements > ELEMENTS * self.share:

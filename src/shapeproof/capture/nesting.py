@@ -11,6 +11,7 @@ from torch import Tensor
 
 Change = Callable[[Tensor], Any]
 Leaf = TypeVar("Leaf")
+_PLAIN = frozenset((str, int, float, bool, bytes, type(None)))  # told at once by their very types
 
 
 def tensors(value: Any) -> Iterator[Tensor]:
@@ -20,21 +21,29 @@ def tensors(value: Any) -> Iterator[Tensor]:
 
 def leaves(value: Any, kind: type[Leaf]) -> Iterator[Leaf]:
     """Everything of one kind in nested tuples, lists and dictionaries, in order."""
+    found: list[Leaf] = []
+    _gather(value, kind, found)
+    return iter(found)
+
+
+def _gather(value: Any, kind: type[Leaf], found: list[Leaf]) -> None:
     if isinstance(value, kind):
-        yield value
+        found.append(value)
     elif isinstance(value, (tuple, list)):
         for part in value:
-            yield from leaves(part, kind)
+            _gather(part, kind, found)
     elif isinstance(value, dict):
         for part in value.values():
-            yield from leaves(part, kind)
+            _gather(part, kind, found)
 
 
 def mapped(change: Change, value: Any) -> Any:
     """The same nesting with ``change(tensor)`` for every tensor; containers are copied, anything else is kept."""
+    if type(value) in _PLAIN or (type(value) is tuple and _PLAIN.issuperset(map(type, value))):
+        return value
     if isinstance(value, Tensor):
         return change(value)
-    if isinstance(value, (str, int, float, bytes)) or value is None:
+    if isinstance(value, (str, int, float, bytes)):
         return value
     if isinstance(value, (tuple, list)):
         return _sequence(value, [mapped(change, part) for part in value])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,7 +41,6 @@ from shapeproof.rules.registry import (
     require_shape,
     settled,
     show,
-    sizes_in,
 )
 
 _BATCHNORM = nn.modules.batchnorm.__file__
@@ -48,6 +48,9 @@ _WITHOUT_SIZE = {UninitializedBuffer, UninitializedParameter}
 
 # operations whose arguments are kept in every run: without them what runs and is wrong could not be told
 ASKED = frozenset("softmax log_softmax softmin squeeze getitem".split())
+
+# losses of two tensors; PyTorch warns on the terminal where they broadcast, and a derivation says so in its own way
+COMPARING = frozenset("mse_loss l1_loss smooth_l1_loss huber_loss".split())
 
 # questions that only a tensor of one number has an answer to
 ONE_NUMBER = frozenset("item bool int float index complex".split())
@@ -221,7 +224,7 @@ class Recorder(TorchFunctionMode):
             args, kwargs = moved(name, args, kwargs) or self._shadows.instead(name, args, kwargs, call.derived)
         self._kept.about_to_write(*_written(name, writes, args, kwargs))
         try:
-            result = func(*args, **kwargs)
+            result = (_unwarned()(func) if name in COMPARING else func)(*args, **kwargs)
         except Exception as error:
             call.error, call.refused = error, (func, args, kwargs)
             if self._shadows and call.violation is None:
@@ -300,15 +303,15 @@ class Recorder(TorchFunctionMode):
     def _note_result(self, call: Call, result: Any, args: Any = (), kwargs: Any = None) -> None:
         call.output = mapped_sizes(result)
         call.derived = call.derived and settled(call.derived, call.output)
-        leaves = list(tensors(result))
-        shapes = sizes_in(call.derived.shape) if call.derived else []
+        leaves = [result] if isinstance(result, Tensor) else list(tensors(result))
+        shapes = call.derived.shapes if call.derived else []
         real = list(map(size_of, leaves))
         agree = shapes == real
         index = len(self.trace.calls) - 1
         below = call.derived.below if call.derived else None
         if call.op in _SAME_VALUES and args and isinstance(args[0], Tensor):
             below = self._operand(args[0]).below
-        old = {memory(leaf) for leaf in tensors((args, kwargs))}
+        old = set(map(memory, tensors((args, kwargs))))
         for place, leaf in enumerate(leaves):
             shape = shapes[place] if agree else real[place]
             self.know(leaf, shape, index, below)
@@ -355,6 +358,13 @@ def _shape_by(known: _Known | None, tensor: Tensor) -> Shape:
 @functools.cache
 def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Using a target size")
+        yield
 
 
 def one_number(call: Call) -> None:

@@ -111,7 +111,6 @@ def _watched(
             same_randomness(),
             torch.set_grad_enabled(gradients),
             _eager(),
-            _told_by_us(),
             hooked(recorder),
         ):
             kept.made(*map(memory, own))
@@ -147,14 +146,6 @@ def _wants_gradients(error: Exception) -> bool:
     """Whether a run without gradients failed because the model takes some itself."""
     frames = traceback.extract_tb(error.__traceback__)
     return isinstance(error, RuntimeError) and any(frame.filename == torch.autograd.__file__ for frame in frames)
-
-
-@contextmanager
-def _told_by_us() -> Iterator[None]:
-    """PyTorch warns on the terminal of a loss whose sizes broadcast; a derivation has a warning of its own for that."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Using a target size")
-        yield
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from shapeproof.capture.anatomy import Anatomy
 from shapeproof.capture.effort import SMALL
 from shapeproof.capture.nesting import mapped, tensors
 from shapeproof.dims import product
-from shapeproof.rules.registry import Derived, sizes_in
+from shapeproof.rules.registry import Derived
 
 # Calls that hand a tensor's values to Python.
 READS = frozenset(["item", "tolist", "numpy", "bool", "int", "float", "index", "array", "contains", "complex"])
@@ -42,7 +42,7 @@ class Shadows:
         """Arguments for a call: without values, unless all of them are small and what comes out is too."""
         found = list(tensors((args, kwargs)))
         large = any(t.device.type == "meta" or id(t) in self._parameters or t.numel() > SMALL for t in found)
-        if large or (derived and any(int(product(shape)) > SMALL for shape in sizes_in(derived.shape))):
+        if large or (derived and any(int(product(shape)) > SMALL for shape in derived.shapes)):
             args, kwargs = mapped(self._of, (args, kwargs))
             return args, {**kwargs, "device": "meta"} if name in _FACTORIES else kwargs
         return args, kwargs

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 from fractions import Fraction
 from functools import cached_property
@@ -162,19 +161,26 @@ class Condition:
 _collected: ContextVar[list[Condition] | None] = ContextVar("collected", default=None)
 
 
-@contextmanager
-def collecting(*, apart: bool = False) -> Iterator[list[Condition]]:
+class collecting:  # noqa: N801  # read as a word of the ``with`` statement; a generator would take twice as long
     """Gather the conditions with letters in them that hold while the block runs.
 
     A block within another tells that one too, unless it is set ``apart``.
     """
-    found: list[Condition] = []
-    token = _collected.set(found)
-    try:
-        yield found
-    finally:
-        _collected.reset(token)
-        for condition in () if apart else found:
+
+    def __init__(self, *, apart: bool = False) -> None:
+        """Nothing gathered yet."""
+        self._apart = apart
+        self._found: list[Condition] = []
+
+    def __enter__(self) -> list[Condition]:
+        """Begin; what is found comes into this list."""
+        self._token = _collected.set(self._found)
+        return self._found
+
+    def __exit__(self, *failure: object) -> None:
+        """Tell the block around, if there is one."""
+        _collected.reset(self._token)
+        for condition in () if self._apart else self._found:
             note(condition)
 
 

@@ -19,9 +19,9 @@ PRODUCTS = frozenset("linear matmul mm addmm mv".split())
 
 def reshaped(scene: Scene) -> Iterator[Doubt]:
     """``view(-1, k)`` of pictures: what is left over goes into the batch, and stays there to the end."""
-    for index, call in enumerate(scene.calls):
+    for index, call in scene.of(RESHAPES):
         entering, leaving = one_in(call), result(call)
-        if call.op not in RESHAPES or not leaving or len(entering) < 2 or not scene.is_batch(entering[0]):
+        if not leaving or len(entering) < 2 or not scene.is_batch(entering[0]):
             continue
         if same(leaving[0], entering[0]) or same(leaving[-1], entering[-1]) or len(leaving) < 2:
             continue
@@ -36,9 +36,9 @@ def reshaped(scene: Scene) -> Iterator[Doubt]:
 
 def flattened(scene: Scene) -> Iterator[Doubt]:
     """``flatten()`` of everything before a layer: the samples of a batch become features."""
-    for index, call in enumerate(scene.calls):
+    for index, call in scene.of(RESHAPES | {"ravel"}):
         entering, leaving = one_in(call), result(call)
-        if call.op not in RESHAPES | {"ravel"} or not leaving or len(leaving) != 1 or len(entering) < 2:
+        if not leaving or len(leaving) != 1 or len(entering) < 2:
             continue
         if not scene.is_batch(entering[0]) or same(leaving[0], entering[0]):
             continue
@@ -52,9 +52,9 @@ def flattened(scene: Scene) -> Iterator[Doubt]:
 
 def squeezed(scene: Scene) -> Iterator[Doubt]:
     """``squeeze()`` without a dimension takes the batch along when it is one."""
-    for index, call in enumerate(scene.calls):
+    for index, call in scene.of(["squeeze"]):
         entering = one_in(call)
-        if call.op != "squeeze" or len(_arguments(call)) or len(entering) < 2 or not scene.is_batch(entering[0]):
+        if len(_arguments(call)) or len(entering) < 2 or not scene.is_batch(entering[0]):
             continue
         without = show(tuple(size for size in entering[1:] if not same(size, 1)))
         message = (
@@ -66,9 +66,9 @@ def squeezed(scene: Scene) -> Iterator[Doubt]:
 
 def softmax(scene: Scene) -> Iterator[Doubt]:
     """A softmax whose probabilities sum to one over the batch, and not over a sample's classes."""
-    for index, call in enumerate(scene.calls):
+    for index, call in scene.of(SOFTMAXES):
         entering = one_in(call)
-        if call.op not in SOFTMAXES or len(entering) < 2:
+        if len(entering) < 2:
             continue
         dim = dim_of(call)
         unnamed = dim is None
@@ -84,9 +84,7 @@ def softmax(scene: Scene) -> Iterator[Doubt]:
 
 def as_time(scene: Scene) -> Iterator[Doubt]:
     """A recurrent layer without ``batch_first`` that is given the batch first: it runs along the samples."""
-    for index, call in enumerate(scene.calls):
-        if call.op not in RECURRENT:
-            continue
+    for index, call in scene.of(RECURRENT):
         layer, entering = scene.module(call), one_in(call)
         if not isinstance(layer, nn.RNNBase) or layer.batch_first or len(entering) != 3:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,6 @@ from torch import nn
 from shapeproof.capture.trace import Call
 from shapeproof.dims import Dim, Shape, same
 from shapeproof.records import dataclass
-from shapeproof.rules.registry import sizes_in
 
 RESHAPES = frozenset("view reshape flatten".split())
 TIME = frozenset("T L S".split())  # letters that name a sequence's length
@@ -83,9 +82,29 @@ class Scene:
                 waiting += self.calls[place].parents
                 yield self.calls[place]
 
+    @cached_property
+    def _users(self) -> dict[int, list[Call]]:
+        users: dict[int, list[Call]] = {}
+        for call in self.calls:
+            for parent in call.parents:
+                users.setdefault(parent, []).append(call)
+        return users
+
     def users(self, index: int) -> list[Call]:
         """The calls into which the result of one went."""
-        return [call for call in self.calls[index + 1 :] if index in call.parents]
+        return self._users.get(index, [])
+
+    @cached_property
+    def _by_operation(self) -> dict[str, list[int]]:
+        places: dict[str, list[int]] = {}
+        for index, call in enumerate(self.calls):
+            places.setdefault(call.op, []).append(index)
+        return places
+
+    def of(self, operations: Iterable[str]) -> Iterator[tuple[int, Call]]:
+        """The calls of these operations with their indices, in order."""
+        places = [index for name in operations for index in self._by_operation.get(name, ())]
+        return ((index, self.calls[index]) for index in sorted(places))
 
     def module(self, call: Call) -> Any:
         """The module whose code made a call; ``None`` for a plain function."""
@@ -115,6 +134,6 @@ def result(call: Call) -> Shape | None:
     shape = call.output
     if not isinstance(shape, tuple) or not all(isinstance(size, int) for size in shape):
         return None
-    derived = sizes_in(call.derived.shape) if call.derived else []
+    derived = call.derived.shapes if call.derived else []
     agrees = len(derived) == 1 and tuple(map(int, derived[0])) == tuple(map(int, shape))
     return derived[0] if agrees else shape

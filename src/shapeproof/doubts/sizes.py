@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from shapeproof.capture.recorder import COMPARING
 from shapeproof.capture.trace import Call
 from shapeproof.dims import Shape, same
 from shapeproof.doubts.batch import SOFTMAXES, dim_of, one_in
 from shapeproof.doubts.scene import Doubt, Scene, result
 from shapeproof.rules.registry import show
 
-LOSSES = frozenset("mse_loss l1_loss smooth_l1_loss huber_loss".split())
-
 
 def broadcast(scene: Scene) -> Iterator[Doubt]:
     """``(N,)`` and ``(N, 1)`` that meet: every sample is compared with every other."""
-    for index, call in enumerate(scene.calls):
-        if len(call.inputs) < 2 or (call.op not in LOSSES and call.op != "sub"):
+    for index, call in scene.of(COMPARING | {"sub"}):
+        if len(call.inputs) < 2:
             continue
         a, b = call.inputs[:2]
         size = min(a, b, key=len)[0] if a and b else 0
@@ -39,8 +38,8 @@ def _apart(a: Shape, b: Shape) -> bool:
 
 def _unequal_losses(scene: Scene) -> Iterator[Doubt]:
     """A loss of two shapes that differ otherwise: PyTorch broadcasts them."""
-    for index, call in enumerate(scene.calls):
-        if call.op not in LOSSES or len(call.inputs) < 2:
+    for index, call in scene.of(COMPARING):
+        if len(call.inputs) < 2:
             continue
         a, b = call.inputs[:2]
         if (len(a) == len(b) and all(map(same, a, b))) or not a or not b:
@@ -61,9 +60,9 @@ def _made_up(scene: Scene, index: int) -> bool:
 
 def relabelled(scene: Scene) -> Iterator[Doubt]:
     """A reshape that only swaps two sizes: the elements stay where they are, and rows are cut up."""
-    for index, call in enumerate(scene.calls):
+    for index, call in scene.of(["view", "reshape"]):
         entering, leaving = one_in(call), result(call)
-        if call.op not in ("view", "reshape") or not leaving or len(leaving) != len(entering):
+        if not leaving or len(leaving) != len(entering):
             continue
         differ = [place for place, (a, b) in enumerate(zip(entering, leaving, strict=True)) if not same(a, b)]
         if len(differ) != 2:
@@ -80,7 +79,7 @@ def relabelled(scene: Scene) -> Iterator[Doubt]:
 
 def one_value(scene: Scene) -> Iterator[Doubt]:
     """A softmax over a single value, or a single class: the result is the same whatever comes in."""
-    for index, call in enumerate(scene.calls):
+    for index, call in scene.of(SOFTMAXES | {"cross_entropy"}):
         entering = one_in(call)
         if call.op in SOFTMAXES and len(entering) > 1:
             dim = dim_of(call)

@@ -23,13 +23,12 @@ _EVERY = frozenset("children modules named_children named_modules _modules __dic
 
 def results(scene: Scene) -> Iterator[Doubt]:
     """A ``view``, ``permute`` or the like whose result is not kept."""
-    used = {parent for call in scene.calls for parent in call.parents}
     read: set[tuple[str, str]] = set()
-    for index, call in enumerate(scene.calls):
-        if call.op not in REARRANGE or not call.source or (call.op, call.source) in read:
+    for index, call in scene.of(REARRANGE):
+        if not call.source or (call.op, call.source) in read:
             continue
         # what another call was given is kept; a result of the same shape may be the tensor itself under its old name
-        if index in used and call.inputs[:1] != (call.output,):
+        if scene.users(index) and call.inputs[:1] != (call.output,):
             continue
         read.add((call.op, call.source))
         if _alone(call) is not None:
