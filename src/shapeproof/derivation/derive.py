@@ -200,8 +200,9 @@ def _first_that_runs(given: list[InputSpec], at: At, free: bool) -> tuple[dict[s
     """Try common sizes for the letters without one; after that, sizes that meet the condition which failed."""
     tried: list[tuple[dict[str, int], Derivation]] = []
     own: Exception | None = None
-    for size in COMMON_SIZES:
-        base = first_guess(given, size)
+    for base in _different(first_guess(given, size) for size in COMMON_SIZES):
+        if any(_fails_alike(found, seen, base) for seen, found in tried):
+            continue
         try:
             tried.append((base, at(base, frozenset(base))))
         except _OF_SIZES as error:
@@ -214,6 +215,17 @@ def _first_that_runs(given: list[InputSpec], at: At, free: bool) -> tuple[dict[s
     if own and not tried:
         raise own
     return _sought(*tried[0], at)
+
+
+def _different(bases: Iterator[dict[str, int]]) -> list[dict[str, int]]:
+    return [dict(items) for items in dict.fromkeys(tuple(base.items()) for base in bases)]
+
+
+def _fails_alike(failed: Derivation, seen: dict[str, int], base: dict[str, int]) -> bool:
+    """Whether a run at other sizes would go the way of one that failed, and fail on the same condition."""
+    from shapeproof.derivation.free import fails_too  # as below
+
+    return fails_too(failed, seen, base)
 
 
 def _borne_out(found: Derivation, at: At, trace_at: Callable[[dict[str, int], bool], Trace]) -> Derivation:

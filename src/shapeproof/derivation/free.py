@@ -10,7 +10,7 @@ from typing import Any
 from shapeproof.capture.trace import Trace
 from shapeproof.derivation.domain import Domain, Part
 from shapeproof.derivation.edges import edges
-from shapeproof.derivation.explore import Way, explore, sample
+from shapeproof.derivation.explore import Way, explore, hold, sample
 from shapeproof.derivation.model import Derivation, ShapeWarning, Step
 from shapeproof.derivation.parts import by_likeness, parts_of, simplified
 from shapeproof.dims.conditions import collecting
@@ -35,6 +35,12 @@ def other_way(failed: Derivation, tried: dict[str, int], derive_at: DeriveAt) ->
     """Sizes with which the model takes another way and comes through; ``None`` where none are found."""
     ways, _ = explore(way_of(failed, tried), lambda sizes: look(derive_at, sizes), until_it_runs=True)
     return ways[-1].sizes if ways[-1].runs else None
+
+
+def fails_too(failed: Derivation, tried: dict[str, int], sizes: dict[str, int]) -> bool:
+    """Whether the model, which failed at the sizes tried, goes the same way at these, and fails for the same reason."""
+    way = way_of(failed, tried)
+    return way.failed is not None and hold(way.relations, sizes) and not hold([way.failed], sizes)
 
 
 def light(derivation: Derivation, sizes: dict[str, int]) -> bool:

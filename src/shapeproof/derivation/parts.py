@@ -355,7 +355,7 @@ def _joined(a: Part, b: Part) -> Part | None:
 
 
 def _within(a: Part, b: Part) -> bool:
-    return all(a.box[name].joined(b.box[name]) == b.box[name] for name in a.box)
+    return all(a.box[name].within(b.box[name]) for name in a.box)
 
 
 def by_likeness(part: Part) -> float:

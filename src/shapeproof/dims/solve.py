@@ -96,6 +96,12 @@ class Sizes:
         """The sizes that belong to both; ``None`` as for :meth:`joined`."""
         return self._combined(other, operator.and_)
 
+    def within(self, other: Sizes) -> bool:
+        """Whether each size belongs to the other set too; ``False`` where that is not found out."""
+        if self.period == other.period == 1:
+            return all(any(_inside(mine, theirs) for theirs in other.intervals) for mine in self.intervals)
+        return self.joined(other) == other
+
     def _combined(self, other: Sizes, how: Callable[[bool, bool], bool]) -> Sizes | None:
         period = math.lcm(self.period, other.period)
         ends = [e for s in (self, other) for low, high in s.intervals for e in (low, high or low)]
@@ -103,6 +109,10 @@ class Sizes:
         if bound + period > MOST:
             return None
         return _shortest([how(h in self, h in other) for h in range(1, bound + period)], bound, period)
+
+
+def _inside(a: Interval, b: Interval) -> bool:
+    return b[0] <= a[0] and (b[1] is None or (a[1] is not None and a[1] <= b[1]))
 
 
 def _interval_text(name: str, low: int, high: int | None) -> str:
@@ -123,6 +133,72 @@ def solve(relations: Sequence[Relation], name: str) -> Sizes | None:
 
 @lru_cache(maxsize=4096)
 def _solved(relations: tuple[Relation, ...], name: str) -> Sizes | None:
+    """What rises with the size is solved by halving, one relation at a time; the rest by putting numbers in."""
+    risen = [(r, _between(r, name)) for r in relations]
+    rest = tuple(r for r, found in risen if found is None)
+    found = _put_in(rest, name) if rest else Sizes(((1, None),))
+    for _, ends in risen:
+        if found is not None and ends is not None:
+            found = _cut(found, ends)
+    return found
+
+
+def _cut(sizes: Sizes, ends: tuple[Interval, ...]) -> Sizes | None:
+    if sizes.period > 1:
+        return sizes.met(Sizes(ends))
+    pairs = ((a, b) for a in sizes.intervals for b in ends)
+    met = ((max(a[0], b[0]), min((e for e in (a[1], b[1]) if e is not None), default=None)) for a, b in pairs)
+    return Sizes(tuple((low, high) for low, high in met if high is None or low <= high))
+
+
+@lru_cache(maxsize=4096)
+def _between(relation: Relation, name: str) -> tuple[Interval, ...] | None:
+    """The sizes for which a relation holds whose two sides differ by what rises, or falls, with the size."""
+    difference = relation.left - relation.right
+    falls = _rises(difference.scaled(-1))
+    if relation.kind not in ("==", "!=", ">=") or not difference.letters or not (falls or _rises(difference)):
+        return None
+    rising = difference.scaled(-1) if falls else difference
+    low, high = _first(rising, name, above=False), _first(rising, name, above=True)
+    if relation.kind == ">=":
+        found: list[Interval] = [(1, high - 1)] if falls else [(low, None)]
+    elif relation.kind == "==":
+        found = [(low, high - 1)]
+    else:
+        found = [(1, low - 1), (high, None)] if low < high else [(1, None)]
+    return tuple((a, b) for a, b in found if b is None or a <= b)
+
+
+def _rises(poly: Poly) -> bool:
+    """Whether a sum cannot fall as the letter in it grows, and grows beyond every number."""
+    for product, coefficient in poly.terms:
+        if not product:
+            continue
+        (atom, power), *others = product
+        if others or power != 1 or coefficient < 0 or not isinstance(atom, (Symbol, Floor, Group)):
+            return False
+        if not isinstance(atom, Symbol) and not (atom.body.letters and _rises(atom.body)):
+            return False
+    return True
+
+
+def _first(rising: Poly, name: str, *, above: bool) -> int:
+    """The first size at which a rising sum is at least 0, or above it."""
+
+    def reached(size: int) -> bool:
+        value = rising.value({name: size})
+        return value > 0 if above else value >= 0
+
+    low, high = 0, 1
+    while not reached(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return high
+
+
+def _put_in(relations: tuple[Relation, ...], name: str) -> Sizes | None:
     period = math.lcm(1, *(d for r in relations for d in _divisors(r)))
     if period > MOST:
         return None
