@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import shapeproof as sp
+from shapeproof.doubts import unused
 
 
 class Net(nn.Module):
@@ -229,3 +230,18 @@ def test_pytorchs_own_warning_of_a_loss_is_told_once_and_as_ours(recwarn):
         found = sp.derive(lambda a, b: nn.functional.mse_loss(a, b), a, b)
         assert [warning.code for warning in found.warnings] == ["outer-broadcast"], (a, b)
     assert not [w for w in recwarn if "target size" in str(w.message)]
+
+
+class ForgetsToo(Forgets):
+    """Inherits what forgets, and forgets a layer of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.more = nn.ModuleList([Forgets(), nn.Linear(2, 2)])
+
+
+def test_a_file_is_read_once_for_all_the_layers_that_its_classes_forget():
+    unused._classes.cache_clear()
+    warnings = sp.derive(ForgetsToo(), "N,3").warnings
+    assert {w.message.split(" ")[0] for w in warnings} == {"forgotten", "more"}
+    assert unused._classes.cache_info().misses == 1

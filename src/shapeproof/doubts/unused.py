@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import linecache
-import textwrap
 from collections.abc import Iterator
+from functools import lru_cache
 
 from torch import nn
 
@@ -94,24 +95,50 @@ def _forgotten(kind: type, name: str) -> bool:
     """Whether a class's code, ``__init__`` apart, has no word of an attribute, nor a way to reach it without a name."""
     if kind.__module__.split(".")[0] == "torch" or not name.isidentifier():
         return False
-    seen: set[str] = set()
     for owner in kind.__mro__:
         if owner.__module__.split(".")[0] in ("torch", "builtins"):
             continue
         try:
-            tree = ast.parse(textwrap.dedent(inspect.getsource(owner)))
-        except (OSError, TypeError, SyntaxError):
+            file = inspect.getsourcefile(owner)
+        except (OSError, TypeError):
             return False
-        seen |= set(_mentions(tree, made=name))
-    return name not in seen and not seen & _EVERY
+        words = _words("".join(linecache.getlines(file or "")), owner.__qualname__)
+        if words is None or name in words[0] | words[1] or words[0] & _EVERY:
+            return False
+    return True
 
 
-def _mentions(tree: ast.Module, made: str) -> Iterator[str]:
-    """Attributes and names that a class's code reads; in ``__init__``, all but the assignment itself."""
-    for node in ast.walk(tree):
+@lru_cache(maxsize=1024)
+def _words(text: str, kind: str) -> tuple[frozenset[str], frozenset[str]] | None:
+    """Attributes and names that a class's code reads, and its constant texts; ``None`` where it is not in the file."""
+    names: set[str] = set()
+    texts: set[str] = set()
+    found = _classes(text).get(kind)
+    for node in ast.walk(found) if found else ():
         if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Store):
-            yield node.attr
+            names.add(node.attr)
         elif isinstance(node, ast.Name):
-            yield node.id
-        elif isinstance(node, ast.Constant) and node.value == made:
-            yield made  # by its name as a text
+            names.add(node.id)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            texts.add(node.value)
+    return (frozenset(names), frozenset(texts)) if found else None
+
+
+@lru_cache(maxsize=16)
+def _classes(text: str) -> dict[str, ast.ClassDef]:
+    """The classes that a file defines, by their qualified names; a file is read once, however many classes it has."""
+    found: dict[str, ast.ClassDef] = {}
+
+    def visit(node: ast.AST, within: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            inner = within
+            if isinstance(child, ast.ClassDef):
+                found[within + child.name] = child
+                inner = f"{within}{child.name}."
+            elif isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                inner = f"{within}{child.name}.<locals>."
+            visit(child, inner)
+
+    with contextlib.suppress(SyntaxError):
+        visit(ast.parse(text), "")
+    return found

@@ -29,11 +29,14 @@ def nms(dets: Operand, scores: Operand, iou_threshold: float) -> Derived:
 def roi_align(
     input: Operand, rois: Operand, spatial_scale: float, pooled_height: int, pooled_width: int, *_: Any, **__: Any
 ) -> Derived:
-    """``(N, C, H, W)`` read inside of boxes ``(K, 5)``: ``(K, C, pooled_height, pooled_width)``."""
+    """``(N, C, H, W)`` read inside of boxes ``(K, 5)``: ``(K, C, pooled_height, pooled_width)``.
+
+    Sampling is no matrix product: like ``grid_sample`` and pooling it counts no multiply-adds.
+    """
     if len(input.shape) != 4:
         raise Violation("rank", "4 dimensions (N,C,H,W)", show(input.shape))
     shape = (_boxes(rois, 5), input.shape[1], pooled_height, pooled_width)
-    return becomes(input, shape, "(N, C, H, W), (K, 5) -> (K, C, h, w)", None)
+    return becomes(input, shape, "(N, C, H, W), (K, 5) -> (K, C, h, w)")
 
 
 @rule("roi_pool", page="torchvision.ops.roi_pool")
@@ -42,4 +45,4 @@ def roi_pool(
 ) -> Derived:  # fmt: skip
     """As ``roi_align``, with the place of each largest element beside it."""
     found = roi_align(input, rois, spatial_scale, pooled_height, pooled_width)
-    return Derived((found.shape, found.shape), found.formula, found.arithmetic, None)
+    return Derived((found.shape, found.shape), found.formula, found.arithmetic)
