@@ -191,3 +191,13 @@ def test_gpt2_small_counts_its_tied_head_once():
     layers = 12 * (rows * 12 * 768 * 768 + 2 * rows * rows * 768)
     assert (found.verdict, found.cost.parameters) == ("proved", 124_439_808)
     assert found.cost.macs == layers + rows * 768 * 50257
+
+
+def test_vmap_counts_every_call_that_it_makes_of_one():
+    layer = nn.Linear(4, 5)
+    found = sp.derive(lambda x: torch.vmap(lambda row: layer(row) @ torch.ones(5, 2))(x), (7, 3, 4))
+    assert found.cost.macs == counted(torch.vmap(lambda row: layer(row) @ torch.ones(5, 2)), torch.zeros(7, 3, 4))
+    assert found.cost.macs == 7 * 3 * (4 * 5 + 5 * 2)
+    twice = sp.derive(lambda x, y: torch.vmap(torch.vmap(torch.dot, in_dims=(None, 0)), in_dims=(0, None))(x, y),
+                      "N,4", "M,4")  # fmt: skip
+    assert str(twice.cost.macs) == "4*M*N"

@@ -23,6 +23,11 @@ def scripted(x):
     return x.relu() + 1
 
 
+@torch.jit.script
+def matrix(x):
+    return x @ torch.ones(4, 4)
+
+
 class Square(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
@@ -115,11 +120,12 @@ FORWARDS = [
     (lambda m, x: (m.fc(x) for _ in range(2)), "[(N, 4), (N, 4)]", []),
     (lambda m, x: nn.DataParallel(m.fc)(x), "(N, 4)", []),
     (lambda m, x: None, "None", []),
+    (lambda m, x: m.fc(x) if x == None else m.fc(x.data), "(N, 4)", []),  # noqa: E711  # as people write it
     (lambda m, x: m.fc(x + len([print, x.shape[0] // 2, f"{x.shape} {x.size(0):3d}"])), "(N, 4)", []),
 ]
 # likewise, where a letter is lost on a way that nobody can see: that is said
 LOSING = [
-    (lambda m, x: m.fc(scripted(m.fc(x))), "(2, 4)", []),
+    (lambda m, x: m.fc(scripted(m.fc(x))), "(2, 4)", ["ScriptFunction"]),
     (lambda m, x: torch.vmap(lambda row: (row * 2).sum())(m.fc(x)), "(2,)", []),
     (lambda m, x: m.fc(torch.from_numpy(m.fc(x).numpy() * 2)), "(2, 4)", []),
     (energy, "(2, 4)", []),
@@ -275,3 +281,46 @@ def test_a_slice_whose_ends_are_tensors_is_as_long_as_their_values_say():
     d = sp.derive(cuts, (6, 5))
     assert d.verdict == "proved", d.to_text()
     assert [step.output for step in d.steps if step.op == "getitem" and step.output] == [(4, 4)]
+
+
+class Chooses(nn.Module):
+    """Takes texts, by a default and by an annotation."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 3)
+
+    def forward(self, x, way="through", act: str | None = None):
+        y = self.fc(x) if way == "through" else x
+        return getattr(torch, act)(y) if act else y
+
+
+def test_a_text_that_the_model_takes_is_no_spec():
+    assert str(sp.derive(Chooses(), "N,4", "past").output) == "(N, 4)"
+    d = sp.derive(Chooses(), "N,4", way="through", act="relu")
+    assert ([s.op for s in d.steps], d.at(N=5).output) == (["linear", "relu"], (5, 3))
+
+
+def test_a_model_all_of_torchscript_is_one_step_without_a_rule():
+    inner = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
+    for model in (torch.jit.script(inner), torch.jit.trace(inner, torch.zeros(2, 4))):
+        d = sp.derive(model, "N,4")
+        assert (d.verdict, d.output, len(d.steps)) == ("incomplete", (2, 3), 1)
+    assert sp.derive(scripted, (2, 4)).verdict == "incomplete"
+    wrong = sp.derive(torch.jit.script(inner), (2, 5))
+    assert (wrong.verdict, "\n" in wrong.diagnosis.message) == ("failed", False)
+    wrong = sp.derive(lambda x: matrix(x), (2, 5))
+    assert (wrong.verdict, "\n" in wrong.diagnosis.message) == ("failed", False)
+    assert torch.jit.ScriptFunction.__call__(scripted, torch.ones(1)).tolist() == [2.0]
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("layout", [torch.strided, torch.jagged])
+def test_nested_tensors_have_no_rules_and_no_mismatch(layout):
+    def forward(m, a, b):
+        whole = torch.nested.as_nested_tensor([a, b], layout=layout)
+        return m.fc(whole) * 2
+
+    d = sp.derive(Calls(forward), (2, 4), (3, 4))
+    assert d.verdict == "incomplete"
+    assert {s.op: s.verdict for s in d.steps}["linear"] == "unsupported"

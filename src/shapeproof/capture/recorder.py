@@ -20,10 +20,11 @@ from torch.overrides import TorchFunctionMode
 
 from shapeproof.capture.anatomy import Anatomy
 from shapeproof.capture.answers import Answers
+from shapeproof.capture.beyond import Batches, scripted, without_batch
 from shapeproof.capture.effort import Effort
 from shapeproof.capture.guard import Memory, memory
 from shapeproof.capture.naming import named
-from shapeproof.capture.nesting import mapped, tensors
+from shapeproof.capture.nesting import leaves, mapped, tensors
 from shapeproof.capture.shadow import READS, Shadows, moved
 from shapeproof.capture.source import source_line, user_spot
 from shapeproof.capture.trace import Call, Fed, Manner, Trace
@@ -112,6 +113,7 @@ class Recorder(TorchFunctionMode):
         self._shadows = Shadows(parts) if alone else None
         self._called: set[int] = set()
         self._answers = Answers()
+        self._batches = Batches()
         self._looks_away = False
         self._stack: list[str] = []
         self._entered = 0
@@ -140,6 +142,9 @@ class Recorder(TorchFunctionMode):
             return known
         if id(tensor) in self._parameters:
             return None
+        shape = without_batch(tensor, self.shape_of)
+        if shape is not None:
+            return _Known(weakref.ref(tensor), shape, tuple(map(int, shape)), None)
         # what PyTorch hands on unseen, as another class of tensor say, still lies in the same memory
         same = self._by_memory.get(memory(tensor))
         alive = same.alive() if same else None
@@ -230,9 +235,36 @@ class Recorder(TorchFunctionMode):
             if self._shadows and call.violation is None:
                 self._needs_values(name, call.source)
             raise
-        if seen:
+        if seen and name in ("eq", "ne") and not isinstance(result, Tensor):
+            self.trace.calls.pop()  # `x == None`: Python's answer, of which no tensor knows
+        elif seen:
             self._note_result(call, result, args, kwargs)
         return result
+
+    def outside(self, made: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A function of TorchScript, which runs outside Python: a call without a rule."""
+        if self._looks_away or threading.get_ident() != self._thread:
+            return made(*args, **kwargs)
+        self.goes_on()
+        try:
+            result = made(*args, **kwargs)
+        except Exception as error:
+            self._note_outside("ScriptFunction", None, args, kwargs)
+            failed = self.trace.calls[-1]
+            failed.error, failed.refused = error, (made, args, kwargs)
+            raise
+        self._note_outside("ScriptFunction", result, args, kwargs)
+        return result
+
+    def _note_outside(self, name: str, result: Any, args: Any, kwargs: Any) -> None:
+        """A call of what runs outside Python, where no function mode sees it."""
+        token = watcher.set(None)
+        try:
+            call, _ = self._call(name, (args, kwargs), {})
+            self.trace.calls.append(call)
+            self._note_result(call, result, args, kwargs)
+        finally:
+            watcher.reset(token)
 
     def goes_on(self) -> None:
         """If the last call raised, the model has caught that."""
@@ -259,14 +291,15 @@ class Recorder(TorchFunctionMode):
             inputs=tuple([one.shape for one in seen]),
             parents=tuple(sorted(parents)),
             parameters=tuple(own),
+            times=self._batches.of((args, kwargs), self.shape_of),
         )
         return call, asked
 
     def _ask_rule(self, call: Call, writes: bool, given: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         """What the rule says of a call: a shape, or what does not hold; nothing where there is no rule."""
         known = None if self._bare else find(call.op)
-        if known is None:
-            return
+        if known is None or any(not one.shape and one.stride is None for one in leaves((given, keywords), Operand)):
+            return  # of a nested tensor, whose parts differ, no rule tells
         call.asked = given, keywords
         try:
             derived = self._answers.ask(known, given, keywords)
@@ -287,7 +320,7 @@ class Recorder(TorchFunctionMode):
             call.trouble = f"the rule cannot read this call ({type(error).__name__}: {error})"
 
     def _operand(self, leaf: Tensor) -> Operand:
-        strides = leaf.stride() if leaf.layout == torch.strided else None
+        strides = leaf.stride() if leaf.layout == torch.strided and not leaf.is_nested else None
         known = self._lookup(leaf)
         if known is None:
             return Operand(size_of(leaf), _name(leaf.dtype), strides)
@@ -318,7 +351,9 @@ class Recorder(TorchFunctionMode):
             where = memory(leaf)
             if where not in old:
                 self._kept.made(where)
-                call.bytes_out += (leaf.numel() if leaf.is_nested else product(shape)) * leaf.element_size()
+                call.bytes_out += (
+                    (leaf.numel() if leaf.is_nested else product(shape)) * call.times * leaf.element_size()
+                )
                 call.made += ((place, leaf.element_size()),)
 
     def enter(self, module: nn.Module, args: Any) -> None:
@@ -336,9 +371,7 @@ class Recorder(TorchFunctionMode):
         if threading.get_ident() != self._thread:
             return
         if isinstance(module, torch.jit.ScriptModule) and output is not None:
-            call, _ = self._call(type(module).__name__, args, {})
-            self.trace.calls.append(call)
-            self._note_result(call, output, args)
+            self._note_outside(type(module).__name__, output, args, {})
         self._stack.pop()
 
     def finish(self) -> None:
@@ -422,7 +455,8 @@ def hooked(recorder: Recorder) -> Iterator[None]:
     before = nn.modules.module.register_module_forward_pre_hook(recorder.enter)
     after = nn.modules.module.register_module_forward_hook(recorder.leave, always_call=True)
     try:
-        yield
+        with scripted(recorder.outside):
+            yield
     finally:
         watcher.reset(token)
         before.remove()

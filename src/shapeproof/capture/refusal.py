@@ -102,6 +102,12 @@ def _targets(node: ast.Assign) -> set[str]:
     return {part.id for target in node.targets for part in ast.walk(target) if isinstance(part, ast.Name)}
 
 
+def said_by(error: BaseException | None) -> str:
+    """What an exception says, without the traceback that TorchScript puts into its text."""
+    text = str(error).strip()
+    return text.rsplit("\n", 1)[-1] if "Traceback of TorchScript" in text else text
+
+
 def python_failure(trace: Trace) -> Call | None:
     """A shape error raised by Python code, PyTorch's or the user's, outside any operation, as a call that failed."""
     if trace.error is None or (trace.calls and trace.calls[-1].error is trace.error):
@@ -115,7 +121,7 @@ def python_failure(trace: Trace) -> Call | None:
     call = Call(frames[-1].f_code.co_name.strip("_"), trace.inside, source_line(frames[-1]), ())
     call.error = trace.error if isinstance(trace.error, Exception) else None
     owner = frames[-1].f_locals.get("self")
-    call.violation = Violation("rank", "sizes that the model's own check accepts", str(trace.error))
+    call.violation = Violation("rank", "sizes that the model's own check accepts", said_by(trace.error))
     unpacked = _unpacking(trace, trace.error)
     if unpacked is not None:
         wanted, came = unpacked.relation.right, unpacked.relation.left

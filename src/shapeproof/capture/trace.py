@@ -70,6 +70,7 @@ class Call:
         spot: code and instruction of the user's line, likewise.
         refused: of a call that raised, the function and its arguments.
         caught: whether it raised, and the model went on.
+        times: of how many calls ``vmap`` made this one.
         trouble: what went wrong inside the rule, which then has no say.
         keeping: what is kept for backward; noted only in a run that asks for it.
     """
@@ -91,6 +92,7 @@ class Call:
     given: tuple[tuple[Any, ...], dict[str, Any]] | None = None
     spot: tuple[CodeType, int] | None = None
     refused: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None = None
+    times: int = 1
     trouble: str = ""
     caught: bool = False
     keeping: Keeping | None = None

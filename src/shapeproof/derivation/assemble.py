@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from shapeproof.capture.guard import uncollected
 from shapeproof.capture.letters import with_letters
-from shapeproof.capture.refusal import python_failure
+from shapeproof.capture.refusal import python_failure, said_by
 from shapeproof.capture.run import run
 from shapeproof.capture.trace import Call, Manner, Trace
 from shapeproof.derivation.model import Cost, Derivation, Diagnosis, ShapeWarning, Step, Verdict
@@ -88,7 +88,7 @@ def _verdict(steps: tuple[Step, ...]) -> Verdict:
 
 
 def _diagnosis(step: Step, call: Call, error: BaseException | None) -> Diagnosis:
-    violation = call.violation or Violation("unsupported", "a call that PyTorch accepts", str(error).split("\n")[0])
+    violation = call.violation or Violation("unsupported", "a call that PyTorch accepts", said_by(error).split("\n")[0])
     where = f"{step.module or 'the model'} ({step.op})" + (f" at {step.source}" if step.source else "")
     message = f"{where}: expected {violation.expected}, got {violation.got}"
     return Diagnosis(violation.code, message, step, violation.expected, violation.got)

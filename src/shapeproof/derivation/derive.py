@@ -15,7 +15,7 @@ from shapeproof.capture.run import run
 from shapeproof.capture.spec import InputSpec, first_guess, from_given, given_sizes
 from shapeproof.capture.trace import Manner, Trace
 from shapeproof.derivation.assemble import derived
-from shapeproof.derivation.inputs import tensor_for, told
+from shapeproof.derivation.inputs import taken_as_text, tensor_for, told
 from shapeproof.derivation.model import Derivation
 from shapeproof.errors import SpecError
 from shapeproof.records import dataclass
@@ -34,7 +34,7 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
     Args:
         model: a module, run in the mode it is in, or any callable on tensors. It is left exactly as it was.
         inputs: specs (``"N,1,28,28"``, ``"int64[N,T]"``), shapes (``(8, 1, 28, 28)``) or tensors.
-        keywords: keyword inputs, likewise.
+        keywords: keyword inputs, likewise. A text is passed on as it is where the model's signature takes a text.
 
     Returns:
         The derivation. Shapes with which the model cannot run are a result (``verdict == "failed"``), no exception.
@@ -46,8 +46,7 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
     model = getattr(model, "_orig_mod", model)  # what torch.compile was given
     if not inputs and not keywords:
         raise SpecError("derive needs an input: a spec such as 'N,1,28,28', a shape, or tensors")
-    specs = [from_given(value) for value in inputs]
-    named = {key: from_given(value) if isinstance(value, str) else None for key, value in keywords.items()}
+    specs, named = _specs(model, inputs, keywords)
     return _found(_Asked(model, inputs, keywords, specs, named))
 
 
@@ -89,7 +88,8 @@ class _Asked:
 
     def told(self, numbers: dict[str, int] | None = None) -> list[str]:
         """The inputs as text."""
-        return [told(value, numbers) for value in (*self.inputs, *self.keywords.values())]
+        specs, values = (*self.specs, *self.named.values()), (*self.inputs, *self.keywords.values())
+        return [told(value, numbers if spec else None) for spec, value in zip(specs, values, strict=True)]
 
 
 def _found(asked: _Asked) -> Derivation:
@@ -133,6 +133,16 @@ def _ready(asked: _Asked, made: Derivation, again: Again, sizes: dict[str, int],
         made, "_keeping", lambda at: _kept_by(asked.model, *asked.pairs_at(sizes, keep), at, asked.manner)
     )
     return made
+
+
+def _specs(
+    model: Any, inputs: Sequence[Any], keywords: Mapping[str, Any]
+) -> tuple[list[InputSpec | None], dict[str, InputSpec | None]]:
+    """Of each input its spec; ``None`` for what is passed to the model as it is."""
+    texts = taken_as_text(model, inputs, keywords)
+    spelled = {key for key, value in keywords.items() if isinstance(value, str)} - texts
+    placed = [None if place in texts else from_given(value) for place, value in enumerate(inputs)]
+    return placed, {key: from_given(value) if key in spelled else None for key, value in keywords.items()}
 
 
 def derive_call(model: nn.Module | Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Derivation:

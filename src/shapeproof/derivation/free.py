@@ -13,6 +13,7 @@ from shapeproof.derivation.edges import edges
 from shapeproof.derivation.explore import Way, explore, hold, sample
 from shapeproof.derivation.model import Derivation, ShapeWarning, Step
 from shapeproof.derivation.parts import by_likeness, parts_of, simplified
+from shapeproof.derivation.steps import SHOWN
 from shapeproof.dims.conditions import collecting
 from shapeproof.dims.dim import at
 
@@ -139,7 +140,7 @@ def _safely(run_at: RunAt, sizes: dict[str, int], bare: bool) -> Trace | None:
 def _first_unlike(derivation: Derivation, trace: Trace, sizes: dict[str, int]) -> Step | None:
     """The first step whose letters do not give the size that PyTorch has at these numbers."""
     for step, call in zip(derivation.steps, trace.calls, strict=False):
-        if step.op != call.op or _numbers(step.output, sizes) != _numbers(call.output, sizes):
+        if step.op != SHOWN.get(call.op, call.op) or _numbers(step.output, sizes) != _numbers(call.output, sizes):
             return step
     if derivation.steps and _numbers(derivation.output, sizes) != _numbers(trace.output, {}):
         return derivation.steps[-1]

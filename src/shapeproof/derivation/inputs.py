@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -34,6 +36,25 @@ def told(value: Any, numbers: Mapping[str, int] | None = None) -> str:
         return show(tuple(value.shape))
     shapes = tree_map(lambda leaf: show(tuple(leaf.shape)) if isinstance(leaf, Tensor) else leaf, value)
     return str(shapes)
+
+
+def taken_as_text(model: Any, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> frozenset[int | str]:
+    """Places and names of the inputs that are texts to the model itself, as its signature says, and so no specs."""
+    given: dict[int | str, Any] = dict([*enumerate(inputs), *keywords.items()])
+    if not any(isinstance(value, str) for value in given.values()):
+        return frozenset()
+    try:
+        parameters = inspect.signature(getattr(model, "forward", model)).parameters
+    except (TypeError, ValueError):
+        return frozenset()
+    taken: dict[int | str, inspect.Parameter] = dict([*enumerate(parameters.values()), *parameters.items()])
+    return frozenset(at for at, value in given.items() if isinstance(value, str) and at in taken and _text(taken[at]))
+
+
+def _text(parameter: inspect.Parameter) -> bool:
+    said = parameter.annotation
+    words = re.findall(r"\w+", said if isinstance(said, str) else getattr(said, "__name__", "") + f" {said}")
+    return isinstance(parameter.default, str) or not {"str", "Literal"}.isdisjoint(words)
 
 
 def tensor_for(spec: InputSpec, sizes: dict[str, int], keep: frozenset[str], model: Any) -> tuple[Tensor, Shape]:

@@ -179,7 +179,8 @@ def _call_at(call: Call, numbers: Numbers) -> Call:
         requires=numbers.conditions(call.requires),
         asked=asked,
         given=numbers.into(call.given),
-        bytes_out=sum(product(shapes[place]) * size for place, size in call.made),
+        times=numbers.into(call.times),
+        bytes_out=sum(product(shapes[place]) * numbers.into(call.times) * size for place, size in call.made),
     )
 
 

@@ -79,7 +79,8 @@ def _verdict(call: Call) -> StepVerdict:
 
 
 def _macs(call: Call) -> int | None:
-    return call.derived.macs if call.derived else None
+    known = call.derived is not None and call.derived.macs is not None
+    return call.derived.macs * call.times if known else None  # type: ignore[union-attr,operator]
 
 
 class FieldsOf:

@@ -9,6 +9,7 @@ import linecache
 from collections.abc import Iterator
 from functools import lru_cache
 
+import torch
 from torch import nn
 
 from shapeproof.capture.trace import Call
@@ -71,7 +72,7 @@ def _never_read(statement: ast.stmt | None, tree: ast.Module) -> bool:
 
 def layers(scene: Scene, paths: tuple[str, ...]) -> Iterator[Doubt]:
     """A layer or block with weights that its class makes, and no other method of the class mentions."""
-    if not isinstance(scene.model, nn.Module) or not scene.calls:
+    if not isinstance(scene.model, nn.Module) or isinstance(scene.model, torch.jit.ScriptModule) or not scene.calls:
         return
     used = {identity for call in scene.calls for identity in call.parameters}
     told: set[str] = set()

@@ -53,7 +53,7 @@ xlogy
 # Names that take the first tensor's shape whatever else they are given.
 CONVERSIONS = """
 alias_copy autocast_to_full_precision autocast_to_reduced_precision bfloat16 bool byte cauchy cdouble cfloat chalf
-char clone coalesce constant contiguous cpu cuda dequantize detach detach_copy double empty_like exponential fill
+char clone coalesce constant contiguous cpu cuda data dequantize detach detach_copy double empty_like exponential fill
 float full_like geometric half int ipu kaiming_uniform log_normal long mtia ones_like pin_memory poisson rand_like
 randint_like randn_like random record_stream requires_grad retain_grad share_memory short to to_dense to_mkldnn
 type_as uniform xpu zero zeros_like

@@ -1,0 +1,82 @@
+"""What a function mode is not told: functions of TorchScript, and that ``vmap`` makes of one call a whole batch."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from shapeproof.capture.nesting import tensors
+from shapeproof.dims import product
+
+_functorch = torch._C._functorch
+
+
+Tell = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+_OWN = torch.jit.ScriptFunction.__call__
+_listening: list[Tell] = []  # of every run that is under way, each in its own thread
+_changing = threading.Lock()
+
+
+@contextmanager
+def scripted(tell: Tell) -> Iterator[None]:
+    """Let ``tell`` make every call of a function of TorchScript, which runs outside Python, until the block ends."""
+    with _changing:
+        _listening.append(tell)
+        setattr(torch.jit.ScriptFunction, "__call__", _told)  # noqa: B010  # no assignment, to a type checker
+    try:
+        yield
+    finally:
+        with _changing:
+            _listening.remove(tell)
+            if not _listening:
+                setattr(torch.jit.ScriptFunction, "__call__", _OWN)  # noqa: B010  # as above
+
+
+def _told(function: Any, *args: Any, **kwargs: Any) -> Any:
+    made: Callable[..., Any] = functools.partial(_OWN, function)
+    for tell in tuple(_listening):
+        made = functools.partial(_through, tell, made)
+    return made(*args, **kwargs)
+
+
+def _through(tell: Tell, made: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return tell(made, args, kwargs)
+
+
+class Batches:
+    """How many calls ``vmap`` makes of one."""
+
+    def __init__(self) -> None:
+        """None is under way."""
+        self._sizes: dict[int, int] = {}
+
+    def of(self, args: Any, shape_of: Callable[[Tensor], Any]) -> int:
+        """For a call with these arguments, the sizes of its batches multiplied; 1 outside of ``vmap``."""
+        if _functorch.peek_interpreter_stack() is None:
+            self._sizes.clear()
+            return 1
+        levels: set[int] = set()
+        for tensor in tensors(args):
+            inner = tensor
+            while _functorch.is_functorch_wrapped_tensor(inner):
+                outer, inner = inner, _functorch.get_unwrapped(inner)
+                if _functorch.is_batchedtensor(outer):
+                    level = _functorch.maybe_get_level(outer)
+                    levels.add(level)
+                    # the first tensor of a batch comes from outside, where its letters are known
+                    self._sizes.setdefault(level, shape_of(inner)[_functorch.maybe_get_bdim(outer)])
+        return product(tuple(self._sizes[level] for level in levels))
+
+
+def without_batch(tensor: Tensor, shape_of: Callable[[Tensor], Any]) -> Any:
+    """The shape with letters of one of the tensors that ``vmap`` makes of a batch; ``None`` for any other tensor."""
+    if _functorch.peek_interpreter_stack() is None or not _functorch.is_batchedtensor(tensor):
+        return None
+    whole, place = list(shape_of(_functorch.get_unwrapped(tensor))), _functorch.maybe_get_bdim(tensor)
+    return tuple(whole[:place] + whole[place + 1 :])
