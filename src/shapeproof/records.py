@@ -1,20 +1,18 @@
 """Dataclasses that are made in a fifth of the time, since a first call pays for every class that it loads.
 
 The standard decorator compiles up to six methods for each class, half a millisecond for a frozen one: for the thirty
-classes of a derivation, longer than a small network's forward. Here ``__init__`` alone is compiled, and only once many
-of a class have been made: the first few are filled in by a loop.
+classes of a derivation, longer than a small network's forward. Here ``__init__`` alone is compiled, when the first of a
+class is made or, for those that every derivation makes, when the class is.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-__all__ = ["dataclass"]
-FEW = 32  # instances of a class, which take less time without a compiled ``__init__`` than to compile it
+__all__ = ["dataclass", "usual"]
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
@@ -23,6 +21,15 @@ else:
     def dataclass(*, frozen: bool = False) -> Callable[[type], type]:
         """As :func:`dataclasses.dataclass`, without order and slots; ``fields`` and ``replace`` take what it makes."""
         return lambda cls: _made(cls, frozen)
+
+
+Class = TypeVar("Class", bound=type)
+
+
+def usual(cls: Class) -> Class:
+    """Mark a class that every derivation makes: nothing of it is left for later."""
+    cls.__init__  # type: ignore[misc]  # noqa: B018  # asked for, and thereby compiled
+    return cls
 
 
 def _made(cls: Any, frozen: bool) -> Any:
@@ -44,38 +51,14 @@ def _made(cls: Any, frozen: bool) -> Any:
 
 
 class _Init:
-    """Stands for the ``__init__`` of a class until it pays to compile that."""
+    """Stands for the ``__init__`` of a class until that is asked for."""
 
     def __init__(self, cls: Any) -> None:
-        self.cls, self.made = cls, 0
-        self.entries = dataclasses.fields(cls)
-        self.names = [entry.name for entry in self.entries]
-        self.needed = {e.name for e in self.entries if e.default is e.default_factory is dataclasses.MISSING}
+        self.cls = cls
 
     def __get__(self, instance: Any, owner: type) -> Any:
-        self.made += 1
-        if instance is None or self.made > FEW or hasattr(self.cls, "__post_init__"):
-            return self.compiled().__get__(instance, owner)
-        return functools.partial(self.fill, instance)
-
-    def compiled(self) -> Any:
-        self.cls.__init__ = made = _init(self.entries, hasattr(self.cls, "__post_init__"))
-        return made
-
-    def fill(self, instance: Any, /, *args: Any, **kwargs: Any) -> None:
-        given = dict(zip(self.names, args, strict=False)) | kwargs
-        if not self.needed <= given.keys() <= set(self.names) or len(given) < len(args) + len(kwargs):
-            self.compiled()(instance, *args, **kwargs)  # which says what is wrong
-        values = instance.__dict__
-        for entry in self.entries:
-            if entry.name in given:
-                values[entry.name] = given[entry.name]
-            else:
-                values[entry.name] = _default(entry)
-
-
-def _default(entry: dataclasses.Field[Any]) -> Any:
-    return entry.default if entry.default_factory is dataclasses.MISSING else entry.default_factory()
+        self.cls.__init__ = made = _init(dataclasses.fields(self.cls), hasattr(self.cls, "__post_init__"))
+        return made.__get__(instance, owner)
 
 
 def _init(entries: tuple[dataclasses.Field[Any], ...], checks: bool) -> Any:

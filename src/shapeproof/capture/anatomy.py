@@ -8,9 +8,10 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from shapeproof.records import dataclass
+from shapeproof.records import dataclass, usual
 
 
+@usual
 @dataclass(frozen=True)
 class Anatomy:
     """The parts of a model, each once.

@@ -9,7 +9,7 @@ from torch import Tensor
 from shapeproof.capture.anatomy import Anatomy
 from shapeproof.capture.trace import Call, Manner
 from shapeproof.dims import plain
-from shapeproof.records import dataclass
+from shapeproof.records import dataclass, usual
 
 WEIGHTS = 2 * 2**30  # bytes of parameters and buffers
 MACS = 20 * 10**9  # a second or two on two cores
@@ -22,6 +22,7 @@ class TooMuch(BaseException):
     """A run on real tensors is about to do more than it may; no model's ``except`` is meant to catch it."""
 
 
+@usual
 @dataclass()
 class Effort:
     """What one run has done so far, told before each call; ``share`` is its part of what a run may do."""

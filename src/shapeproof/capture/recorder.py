@@ -31,7 +31,7 @@ from shapeproof.capture.trace import Call, Fed, Manner, Trace
 from shapeproof.dims import Dim, Shape, product
 from shapeproof.dims.conditions import branch, collecting
 from shapeproof.dims.dim import watcher
-from shapeproof.records import dataclass
+from shapeproof.records import dataclass, usual
 from shapeproof.rules.registry import (
     Derived,
     Operand,
@@ -68,6 +68,7 @@ _SAME_VALUES = frozenset(
 )
 
 
+@usual
 @dataclass()
 class _Known:
     """What is known of one live tensor: its shape with letters and as plain numbers, and the call that made it."""
@@ -227,7 +228,8 @@ class Recorder(TorchFunctionMode):
             self.trace.calls.append(call)
         if self._shadows:
             args, kwargs = moved(name, args, kwargs) or self._shadows.instead(name, args, kwargs, call.derived)
-        self._kept.about_to_write(*_written(name, writes, args, kwargs))
+        if written := _written(name, writes, args, kwargs):
+            self._kept.about_to_write(*written)
         try:
             result = (_unwarned()(func) if name in COMPARING else func)(*args, **kwargs)
         except Exception as error:
@@ -431,6 +433,8 @@ _ALSO_WRITTEN = {"batch_norm": (1, 2), "instance_norm": (1, 2), "embedding": (1,
 def _written(name: str, writes: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
     """What a call writes into."""
     places: tuple[int, ...] = (0,) if writes or kwargs.get("inplace") else ()
+    if not places and name not in _ALSO_WRITTEN:
+        return []
     if name in _ALSO_WRITTEN and ("embedding" not in name or kwargs.get("max_norm") or args[3:4] != (None,)):
         places += _ALSO_WRITTEN[name]
     return [kwargs.get("out"), *(args[place] for place in places if place < len(args))]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapeproof.dims import Shape
 from shapeproof.dims.conditions import Condition
-from shapeproof.records import dataclass
+from shapeproof.records import dataclass, usual
 from shapeproof.rules.registry import Derived, Operand, Violation
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Keeping:
     loose: bool = False
 
 
+@usual
 @dataclass()
 class Call:
     """One operation as it ran.
@@ -98,6 +99,7 @@ class Call:
     keeping: Keeping | None = None
 
 
+@usual
 @dataclass(frozen=True)
 class Manner:
     """How a run was made.
@@ -117,6 +119,7 @@ class Manner:
     again: str = ""
 
 
+@usual
 @dataclass()
 class Trace:
     """Everything that one run showed.

@@ -18,7 +18,7 @@ from shapeproof.derivation.assemble import derived
 from shapeproof.derivation.inputs import taken_as_text, tensor_for, told
 from shapeproof.derivation.model import Derivation
 from shapeproof.errors import SpecError
-from shapeproof.records import dataclass
+from shapeproof.records import dataclass, usual
 
 # Sizes that are tried, in turn, for letters without one: those of the common data sets and of ImageNet networks.
 COMMON_SIZES = (28, 32, 224, 64, 96, 128, 256, 299, 512, 16, 8)
@@ -50,6 +50,7 @@ def derive(model: nn.Module | Callable[..., Any], *inputs: Any, **keywords: Any)
     return _found(_Asked(model, inputs, keywords, specs, named))
 
 
+@usual
 @dataclass()
 class _Asked:
     """A model and its inputs, to be run at any sizes of the letters in them.

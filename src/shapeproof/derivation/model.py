@@ -15,7 +15,7 @@ from shapeproof.derivation.domain import Domain, whole
 from shapeproof.dims import Dim, Shape
 from shapeproof.dims.conditions import Condition
 from shapeproof.errors import DomainError, ShapeproofError
-from shapeproof.records import dataclass
+from shapeproof.records import dataclass, usual
 from shapeproof.rules.window import Window, arguments
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ StepVerdict = Literal["proved", "mismatch", "unsupported", "failed"]
 Verdict = Literal["proved", "incomplete", "mismatch", "failed"]
 
 
+@usual
 @dataclass(frozen=True)
 class Cost:
     """What a step or a model costs; ``None`` where it is not known.
@@ -159,6 +160,7 @@ class ShapeWarning:
     fixes: tuple[Fix, ...] = ()
 
 
+@usual
 @dataclass(frozen=True)
 class Step:
     """One operation that the model's Python called.
@@ -204,6 +206,7 @@ class Step:
         return self._fields(self.index) if self._fields else None
 
 
+@usual
 @dataclass(frozen=True)
 class Derivation:
     """Every step of a model on an input, each derived by its rule beside what PyTorch does.

@@ -10,7 +10,7 @@ from torch import nn
 
 from shapeproof.capture.trace import Call
 from shapeproof.dims import Dim, Shape, same
-from shapeproof.records import dataclass
+from shapeproof.records import dataclass, usual
 
 RESHAPES = frozenset("view reshape flatten".split())
 TIME = frozenset("T L S".split())  # letters that name a sequence's length
@@ -32,6 +32,7 @@ class Doubt:
     index: int
 
 
+@usual
 @dataclass(frozen=True)
 class Scene:
     """A run that came through.

@@ -62,6 +62,8 @@ type_as uniform xpu zero zeros_like
 
 def broadcast(shapes: list[Shape], code: str = "broadcast") -> Shape:
     """The shape that all broadcast to. Raises a violation where two sizes differ and neither is 1."""
+    if len(shapes) == 1:
+        return tuple(shapes[0])
     rank = max((len(shape) for shape in shapes), default=0)
     padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
     out: list[int] = []

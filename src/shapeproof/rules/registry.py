@@ -11,7 +11,7 @@ from typing import Any
 
 from shapeproof.dims import Dim, Shape
 from shapeproof.dims.conditions import Condition, compare, note, relation
-from shapeproof.records import dataclass
+from shapeproof.records import dataclass, usual
 from shapeproof.rules.window import Window
 
 DOCS = "https://docs.pytorch.org/docs/stable/generated/"
@@ -56,6 +56,7 @@ COUNTED = Counted(-1)
 COUNTED_NOTE = "a size that the values decide: the number is the one PyTorch found"
 
 
+@usual
 @dataclass(frozen=True)
 class Operand:
     """What a rule sees of a tensor.
@@ -75,6 +76,7 @@ class Operand:
     origin: int | None = None
 
 
+@usual
 @dataclass(frozen=True)
 class Derived:
     """What a rule says of a call.
@@ -132,6 +134,8 @@ class Rule:
             Violation: where PyTorch is expected to refuse.
             Unsupported: where there is no account of this call.
         """
+        if not kwargs:
+            return self.function(*args)
         named = {key: value for key, value in kwargs.items() if key != "out"}
         known = _parameters(self.function)
         alias = None if args or known[0] in named else next((name for name in _FIRST if name in named), None)

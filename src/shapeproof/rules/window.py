@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from shapeproof.dims import Dim, Formula, arithmetic, ceil_of, floor_of, names, same
 from shapeproof.dims.conditions import decide
-from shapeproof.records import dataclass
+from shapeproof.records import dataclass, usual
 
 _H, _p, _k, _s, _d = names("H p k s d")
 (_extra,) = names("output_padding")
@@ -25,6 +25,7 @@ PLAIN_CEIL = ceil_of((_H + 2 * _p - _k) / _s) + 1
 DILATED_CEIL = ceil_of((_H + 2 * _p - _d * (_k - 1) - 1) / _s) + 1
 
 
+@usual
 @dataclass(frozen=True)
 class Window:
     """A window sliding along one axis.
