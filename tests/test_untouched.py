@@ -4,6 +4,7 @@ import gc
 import random
 import weakref
 from collections import OrderedDict, deque
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import shapeproof as sp
+from shapeproof.capture.guard import Memory
 
 
 class Tracker:
@@ -182,3 +184,11 @@ def test_a_derivation_its_model_and_its_inputs_are_freed_as_soon_as_nobody_needs
         assert [ref() for ref in gone] == [None] * len(gone)
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(("norm", "kept"), [(None, 0), (0.1, 1)])
+def test_a_table_is_copied_only_where_its_rows_are_brought_to_a_norm(norm, kept):
+    model = nn.Sequential(nn.Embedding(5, 4, max_norm=norm), nn.Linear(4, 2))
+    with mock.patch.object(Memory, "about_to_write", autospec=True) as copies:
+        assert sp.derive(model, "int64[2,3]").verdict == "proved"
+    assert copies.call_count == kept

@@ -435,9 +435,15 @@ def _written(name: str, writes: bool, args: tuple[Any, ...], kwargs: dict[str, A
     places: tuple[int, ...] = (0,) if writes or kwargs.get("inplace") else ()
     if not places and name not in _ALSO_WRITTEN:
         return []
-    if name in _ALSO_WRITTEN and ("embedding" not in name or kwargs.get("max_norm") or args[3:4] != (None,)):
+    if name in _ALSO_WRITTEN and ("embedding" not in name or _brings_to_norm(args, kwargs)):
         places += _ALSO_WRITTEN[name]
     return [kwargs.get("out"), *(args[place] for place in places if place < len(args))]
+
+
+def _brings_to_norm(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether an embedding scales the rows that it reads, in place, to a ``max_norm``."""
+    norm = kwargs.get("max_norm", args[3] if len(args) > 3 else None)
+    return isinstance(norm, (int, float)) and not isinstance(norm, bool)  # a place that torch.embedding gives to a flag
 
 
 def _check_written(target: Operand, derived: Derived) -> None:

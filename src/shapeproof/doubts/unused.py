@@ -40,34 +40,41 @@ def results(scene: Scene) -> Iterator[Doubt]:
 
 def _alone(call: Call) -> ast.stmt | None:
     """The statement of a call that is all of it, or that gives the result a name which nothing reads."""
-    from shapeproof.diagnosis.source import parsed, statement_of  # seldom needed, and slow to load
-
     file, _, number = call.source.rpartition(":")
-    tree = parsed("".join(linecache.getlines(file)))
-    for node in ast.walk(tree) if tree else ():
-        if not isinstance(node, ast.Call) or not node.lineno <= int(number) <= (node.end_lineno or 0):
+    for node, statement, function in _method_calls("".join(linecache.getlines(file))).get(call.op, ()):
+        if not node.lineno <= int(number) <= (node.end_lineno or 0) or getattr(statement, "value", None) is not node:
             continue
-        if not isinstance(node.func, ast.Attribute) or node.func.attr != call.op:
-            continue
-        assert tree is not None
-        statement = statement_of(node, tree)
-        kept = getattr(statement, "value", None) is not node
-        if not kept and (isinstance(statement, ast.Expr) or _never_read(statement, tree)):
+        if isinstance(statement, ast.Expr) or (function and _never_read(statement, function)):
             return statement
     return None
 
 
-def _never_read(statement: ast.stmt | None, tree: ast.Module) -> bool:
+@lru_cache(maxsize=64)
+def _method_calls(text: str) -> dict[str, list[tuple[ast.Call, ast.stmt, ast.FunctionDef | None]]]:
+    """Where a file calls a method, by its name: the call, and the innermost statement and function that hold it."""
+    found: dict[str, list[tuple[ast.Call, ast.stmt, ast.FunctionDef | None]]] = {}
+    waiting: list[tuple[ast.AST, ast.stmt | None, ast.FunctionDef | None]] = []
+    with contextlib.suppress(SyntaxError):
+        waiting = [(ast.parse(text), None, None)]
+    for node, outer, around in waiting:  # which grows as it is gone through
+        statement = node if isinstance(node, ast.stmt) else outer
+        function = node if isinstance(node, ast.FunctionDef) else around
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and statement:
+            found.setdefault(node.func.attr, []).append((node, statement, function))
+        waiting.extend((child, statement, function) for child in ast.iter_child_nodes(node))
+    return found
+
+
+def _never_read(statement: ast.stmt, function: ast.FunctionDef) -> bool:
     """Whether a statement names a value that its function never reads."""
     if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
         return False
     target = statement.targets[0]
     if not isinstance(target, ast.Name) or target.id.startswith("_"):
         return False
-    around = [f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) and any(n is statement for n in ast.walk(f))]
-    names = [node for node in ast.walk(around[-1]) if isinstance(node, ast.Name)] if around else []
+    names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
     seen = {name.id for name in names if isinstance(name.ctx, ast.Load)}
-    return bool(around) and not seen & {target.id, "locals", "vars", "eval", "exec"}
+    return not seen & {target.id, "locals", "vars", "eval", "exec"}
 
 
 def layers(scene: Scene, paths: tuple[str, ...]) -> Iterator[Doubt]:
@@ -76,12 +83,16 @@ def layers(scene: Scene, paths: tuple[str, ...]) -> Iterator[Doubt]:
         return
     used = {identity for call in scene.calls for identity in call.parameters}
     told: set[str] = set()
+    fine: set[str] = set()  # what many of the paths begin with, such as a tower that is not called
     for path in paths:
         parts = path.split(".")
         for place in range(len(parts)):
             above, whole = ".".join(parts[:place]), ".".join(parts[: place + 1])
             if whole in told:
                 break
+            if whole in fine:
+                continue
+            fine.add(whole)
             layer, owner = scene.model.get_submodule(whole), scene.model.get_submodule(above)
             weights = list(layer.parameters())
             if weights and not any(id(w) in used for w in weights) and _forgotten(type(owner), parts[place]):
