@@ -433,11 +433,10 @@ _ALSO_WRITTEN = {"batch_norm": (1, 2), "instance_norm": (1, 2), "embedding": (1,
 def _written(name: str, writes: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
     """What a call writes into."""
     places: tuple[int, ...] = (0,) if writes or kwargs.get("inplace") else ()
-    if not places and name not in _ALSO_WRITTEN:
-        return []
     if name in _ALSO_WRITTEN and ("embedding" not in name or _brings_to_norm(args, kwargs)):
         places += _ALSO_WRITTEN[name]
-    return [kwargs.get("out"), *(args[place] for place in places if place < len(args))]
+    out = kwargs.get("out")
+    return [*(() if out is None else (out,)), *(args[place] for place in places if place < len(args))]
 
 
 def _brings_to_norm(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
