@@ -232,3 +232,29 @@ def test_the_domain_is_what_pytorch_does(name):
 
 def test_a_letter_with_one_size_is_a_number_in_conditions_with_others():
     assert str(sp.derive(windows_of_one_size, "N,H,W").domain) == "H = 8, W = 12, N >= 1"
+
+
+class Places(nn.Module):
+    """GPT-2 and OPT: places counted from what came before, or from 2."""
+
+    def __init__(self, first):
+        super().__init__()
+        self.first, self.table = first, nn.Embedding(10, 4)
+
+    def forward(self, x):
+        places = torch.arange(x.shape[1], device=x.device) + self.first
+        return x.unsqueeze(-1) + self.table(places.unsqueeze(0))
+
+
+@pytest.mark.parametrize("first", [0, 2])
+def test_places_that_begin_later_end_sooner(first):
+    domain = sp.derive(Places(first), "N,T").domain
+    assert (str(domain), domain.exact) == (f"1 <= T <= {10 - first}, N >= 1", True)
+
+
+def test_a_letter_with_one_size_is_a_number_in_conditions_that_cannot_be_solved():
+    def heads(x):
+        return x.view(x.shape[0], 12 // x.shape[1], -1) if x.shape[1] == 3 and 12 % x.shape[1] == 0 else x.relu()
+
+    found = sp.derive(heads, "N,T=3").domain
+    assert (str(found).count("mod"), found.exact) == (0, True)

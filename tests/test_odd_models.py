@@ -306,6 +306,8 @@ def test_a_model_all_of_torchscript_is_one_step_without_a_rule():
     for model in (torch.jit.script(inner), torch.jit.trace(inner, torch.zeros(2, 4))):
         d = sp.derive(model, "N,4")
         assert (d.verdict, d.output, len(d.steps)) == ("incomplete", (2, 3), 1)
+        assert "compiled by TorchScript" in d.steps[0].notes[0]
+        assert "never called" not in d.to_text()
     assert sp.derive(scripted, (2, 4)).verdict == "incomplete"
     wrong = sp.derive(torch.jit.script(inner), (2, 5))
     assert (wrong.verdict, "\n" in wrong.diagnosis.message) == ("failed", False)

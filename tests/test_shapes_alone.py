@@ -129,3 +129,21 @@ def test_models_on_the_meta_device_stay_there():
     d = sp.derive(model, "int64[2,5]")
     assert (d.verdict, d.output) == ("proved", (10, 3))
     assert all(p.device.type == "meta" for p in model.parameters())
+
+
+class Places(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(10, 4)
+
+    def forward(self, x):
+        return x.unsqueeze(-1) + self.table(torch.arange(x.shape[1], device=x.device))
+
+
+def test_places_beyond_a_table_fail_where_the_table_has_no_values():
+    with torch.device("meta"):
+        model = Places()
+        assert sp.derive(model, torch.zeros(2, 10)).verdict == "proved"
+        found = sp.derive(model, torch.zeros(2, 11))
+    assert (found.verdict, found.diagnosis.code, found.steps[-1].verdict) == ("failed", "num-embeddings", "failed")
+    assert str(sp.derive(model, "N,T").domain) == "1 <= T <= 10, N >= 1"

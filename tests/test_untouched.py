@@ -157,6 +157,30 @@ def test_a_tensor_from_outside_that_is_written_into_stays_as_it_is():
     assert torch.equal(cache, torch.zeros(4, 3))
 
 
+class Cache:
+    """As those of text generation: grown by what goes through, and written into in its first half."""
+
+    def __init__(self):
+        self.kept, self.room, self.seen = [torch.zeros(1, 3)], torch.zeros(4, 3), 0
+
+
+def test_a_cache_that_is_given_stays_as_it_is():
+    cache = Cache()
+    first = cache.kept[0]
+
+    def grows(x, cache):
+        cache.kept.append(torch.cat([cache.kept[-1], x]))
+        cache.kept[0] = cache.kept[-1]
+        cache.room[:2] = x[:2]
+        cache.seen += len(x)
+        return cache.kept[-1]
+
+    for given in ({"cache": cache}, {"cache": [cache]}):
+        sizes = [sp.derive(lambda x, cache: grows(x, cache[0] if isinstance(cache, list) else cache), (2, 3), **given)]
+        assert [d.output for d in sizes] == [(3, 3)]
+    assert (len(cache.kept), cache.kept[0] is first, cache.seen, float(cache.room.sum())) == (1, True, 0, 0.0)
+
+
 def test_memory_that_a_run_makes_larger_is_as_large_as_before():
     results, buffer = torch.zeros(0), torch.tensor([1.0, 2.0, 3.0])
     assert sp.derive(lambda x: torch.cat([x, x], out=results), torch.rand(2, 3)).verdict == "proved"

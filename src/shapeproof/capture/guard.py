@@ -38,8 +38,12 @@ _SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
 
 
 @contextmanager
-def untouched(parts: Anatomy) -> Iterator[list[Tensor]]:
+def untouched(parts: Anatomy, given: Iterable[Any] = ()) -> Iterator[list[Tensor]]:
     """Swap the buffers for copies, note every attribute and setting, and put all of it back when the block ends.
+
+    Args:
+        parts: the model's.
+        given: what the model is called with, such as a cache that it lets grow: its contents are put back too.
 
     Yields:
         The copies, into which the block may write.
@@ -49,6 +53,8 @@ def untouched(parts: Anatomy) -> Iterator[list[Tensor]]:
     settings = [get() for get, _ in _SETTINGS]
     for module in modules:
         contents.note(module.__dict__)
+    for value in given:
+        contents.note(value)
     try:
         copies: dict[int, Tensor] = {}
         for module in modules:

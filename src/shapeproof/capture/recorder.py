@@ -59,6 +59,7 @@ ONE_NUMBER = frozenset("item bool int float index complex".split())
 # in place, these give the tensor itself another shape
 REARRANGED = frozenset("squeeze unsqueeze transpose t swapaxes swapdims resize resize_as as_strided".split())
 
+_COMPILED = "compiled by TorchScript: its operations are not Python's to see; derive what it was compiled from"
 
 # Operations after which a tensor holds no other values than before.
 _SAME_VALUES = frozenset(
@@ -231,6 +232,7 @@ class Recorder(TorchFunctionMode):
         if written := _written(name, writes, args, kwargs):
             self._kept.about_to_write(*written)
         try:
+            _check_indices(call, (args, kwargs))
             result = (_unwarned()(func) if name in COMPARING else func)(*args, **kwargs)
         except Exception as error:
             call.error, call.refused = error, (func, args, kwargs)
@@ -263,6 +265,7 @@ class Recorder(TorchFunctionMode):
         token = watcher.set(None)
         try:
             call, _ = self._call(name, (args, kwargs), {})
+            call.trouble = _COMPILED
             self.trace.calls.append(call)
             self._note_result(call, result, args, kwargs)
         finally:
@@ -344,8 +347,8 @@ class Recorder(TorchFunctionMode):
         agree = shapes == real
         index = len(self.trace.calls) - 1
         below = call.derived.below if call.derived else None
-        if call.op in _SAME_VALUES and args and isinstance(args[0], Tensor):
-            below = self._operand(args[0]).below
+        if args and isinstance(args[0], Tensor):
+            below = self._below(call.op, *args[:2]) or below
         old = set(map(memory, tensors((args, kwargs))))
         for place, leaf in enumerate(leaves):
             shape = shapes[place] if agree else real[place]
@@ -357,6 +360,12 @@ class Recorder(TorchFunctionMode):
                     (leaf.numel() if leaf.is_nested else product(shape)) * call.times * leaf.element_size()
                 )
                 call.made += ((place, leaf.element_size()),)
+
+    def _below(self, op: str, first: Tensor, other: Any = None) -> int | None:
+        """Below which size whole numbers stay when they are rearranged, or when a number is added to them."""
+        moved = op == "add" and isinstance(other, int) and other >= 0
+        known = self._operand(first).below if moved or op in _SAME_VALUES else None
+        return known + other if known is not None and moved else known
 
     def enter(self, module: nn.Module, args: Any) -> None:
         """A module begins: note where we are. What PyTorch's own code asks of sizes is then answered as usual."""
@@ -381,8 +390,20 @@ class Recorder(TorchFunctionMode):
         self.trace.inside = self._stack[-1] if self._stack else ""
         sized = [p for p in self._parts.parameters if not is_lazy(p)]
         self.trace.parameters = {id(p): (p.numel(), p.numel() * p.element_size()) for p in sized}
-        never = [(path, m) for path, m in self._parts.modules if path and id(m) not in self._called]
+        called = [(path, m) for path, m in self._parts.modules if id(m) in self._called]
+        unseen = tuple(f"{path}." if path else "" for path, m in called if isinstance(m, torch.jit.ScriptModule))
+        never = [(p, m) for p, m in self._parts.modules if p and id(m) not in self._called and not p.startswith(unseen)]
         self.trace.unused = tuple(path for path, m in never if not any(True for _ in m.children()))
+
+
+def _check_indices(call: Call, given: Any) -> None:
+    """Refuse indices beyond a table as PyTorch does where the tensors have values: on the meta device it cannot tell.
+
+    Raises:
+        IndexError: where the rule knows that the largest is too large.
+    """
+    if call.violation and call.violation.code == "index-range" and any(t.is_meta for t in tensors(given)):
+        raise IndexError("index out of range in self")
 
 
 def _shape_by(known: _Known | None, tensor: Tensor) -> Shape:

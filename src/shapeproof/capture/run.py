@@ -107,7 +107,7 @@ def _watched(
     trace = recorder.trace
     try:
         with (
-            untouched(parts) as own,
+            untouched(parts, (value for value, _ in (*args, *kwargs.values()))) as own,
             same_randomness(),
             torch.set_grad_enabled(gradients),
             _eager(),

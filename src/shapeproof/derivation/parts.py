@@ -50,12 +50,15 @@ def parts_of(letters: Sequence[str], relations: Sequence[Relation]) -> list[Part
 def _with_only_sizes(letters: Sequence[str], relations: list[Relation]) -> list[Relation] | None:
     """Put the number of every letter that can have but one into the rest; ``None`` where something cannot hold."""
     only: dict[str, Poly] = {}
+    telling: set[Relation] = set()
     for name in letters:
-        sizes = solve([r for r in relations if r.letters == {name}], name)
+        mine = [r for r in relations if r.letters == {name} and solve([r], name) is not None]
+        sizes = solve(mine, name)
         if sizes is not None and sizes.period == 1 and len(sizes.intervals) == 1:
             low, high = sizes.intervals[0]
             only |= {name: constant(low)} if low == high else {}
-    put = [r.put(only) if len(r.letters) > 1 else r for r in relations]
+            telling.update(mine)
+    put = [r if r in telling else r.put(only) for r in relations]
     left = list(dict.fromkeys(r.reduced for r in put if not _settled(r)))
     if any(_never(r) for r in left):
         return None

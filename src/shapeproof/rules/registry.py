@@ -65,7 +65,7 @@ class Operand:
         shape: sizes, possibly with letters.
         dtype: its name.
         stride: in elements.
-        below: for whole numbers that count from 0 to a size, as positions do, that size; ``None`` for any other values.
+        below: for whole numbers below a size, as positions are, that size; ``None`` for any other values.
         origin: which call made it; negative for an input of the model, -1 for the first; ``None`` for anything else.
     """
 
@@ -89,7 +89,7 @@ class Derived:
         macs: multiply-adds; ``None`` where the rule does not know.
         windows: for sliding windows, one per spatial axis.
         notes: what a learner should not overlook, such as a row that the floor drops.
-        below: for whole numbers that count from 0 to a size, that size.
+        below: for whole numbers below a size, that size.
     """
 
     shape: Any
