@@ -45,6 +45,23 @@ class Table(Plain):
         super().__init__()
         self.fc = nn.Embedding(10, 4)
 
+class Chatty(Plain):
+    def __init__(self):
+        super().__init__()
+        print("making")
+
+    def forward(self, x, mask=None):
+        print("running")
+        return self.fc(x) if mask is None else self.fc(x) * mask
+
+class NoSuper(nn.Module):
+    def __init__(self):
+        self.fc = nn.Linear(4, 4)
+
+class Named(Plain):
+    def __init__(self, **config):
+        super().__init__(config["width"])
+
 class Half(Plain):
     def __init__(self):
         super().__init__()
@@ -74,6 +91,9 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "models.py").write_text(MODELS)
     (tmp_path / "syntax.py").write_text("x = 1\ndef f(:\n")
     (tmp_path / "imports.py").write_text("def load():\n    import not_there\nload()\n")
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "part.py").write_text("from . import other\n")
+    (tmp_path / "notes.txt").write_text("a note")
     (tmp_path / "exits.py").write_text("raise SystemExit(4)\n")
 
 
@@ -90,13 +110,26 @@ def run(capsys, line):
         ("models.py:Arguments --set width=3", 2, ["needs depth; give --set depth=..."]),
         ("models.py:Raises", 2, ["ValueError: bad config", "models.py:20 in __init__: configured()", "in configured"]),
         ("models.py:Two", 2, ["takes 2 inputs (x, mask)"]),
-        ("models.py:Two --input N,4", 2, ["forward(x, mask, scale)", "'mask'"]),
+        ("models.py:Two --input N,4", 2, ["forward(x, mask, scale=1)", "'mask'"]),
         ("models.py:Plain --input N,4 --input 3", 2, ["forward(x)", "too many"]),
         ("models.py:Own --input N,4", 1, ["KeyError", "models.py:31 in forward: return {}[str(self.fc(x).shape)]"]),
         ("models.py:NoMemory --input N,4", 1, ["out of memory; a smaller batch"]),
         ("models.py:Table --input N,4", 1, ["whole numbers that rows", "'int64[N,4]' instead of 'N,4'"]),
         ("models.py:Half --input N,4", 1, ["float16 as its weights are", "'float16[N,4]' instead"]),
-        ("models.py:number", 2, ["is a int"]),
+        ("models.py:number", 2, ["is an int"]),
+        ("models.py:NoSuper", 2, ["cannot be made: AttributeError", "call super().__init__() first"]),
+        ("models.py:Named", 2, ["KeyError: 'width'", "give --set width=..."]),
+        ("models.py:Plain --set width=wide", 2, ["cannot be made with width='wide': TypeError"]),
+        ("models.py:Chatty --input N,4 --input other:N,4", 2, ["forward(x, mask=None)", "'other'", "mask:N,5"]),
+        ("models.py:Chatty --input x:N,4 --input x:N,4", 2, ["x is given twice"]),
+        ("models.py:Chatty --input x=2,4", 0, ["x=2 is a letter", "for the input called x write x:2,4"]),
+        ("models.py:Plain --input (2,4)", 2, ["write it as '2,4'"]),
+        ("models.py:Plain --input 2x4", 2, ["write it as '2,4'"]),
+        ("models.py:Plain --input 99999999999999999999,4", 2, ["more than PyTorch can count to"]),
+        ("inside:Net", 2, ["inside is a folder"]),
+        ("notes.txt:Net", 2, ["notes.txt is no file of Python"]),
+        ("inside/part.py:Net", 2, ["it is part of a package", "derive it as inside.part:NAME"]),
+        ("models.py:", 2, ["give models.py:Plain, models.py:Arguments"]),
         ("models.py", 2, ["give models.py:Plain, models.py:Arguments"]),
         ("models.py:Nothing", 2, ["nothing called 'Nothing'; it has Plain"]),
         ("syntax.py:X", 2, ["does not import: SyntaxError", "syntax.py:2: def f(:"]),
@@ -158,3 +191,9 @@ def test_a_script_that_fails_when_it_is_imported_still_gives_its_class(capsys, t
     assert "train.py:14" in err
     assert "Net was defined before that" in err
     assert "in_features of fc (Linear) from 10 to 12" in " ".join(out.split())
+
+
+def test_what_the_model_prints_is_told_once_and_apart(capsys):
+    status, out, err = run(capsys, "models.py:Chatty --input N,4 --input mask:N,4 --format json")
+    assert (status, out[0], "running" in out) == (0, "{", False)
+    assert err.split() == ["making", "running"]

@@ -218,3 +218,9 @@ def test_the_count_of_batches_that_a_layer_keeps_is_no_step():
     d = sp.derive(model, "N,1,8,8")
     assert [step.op for step in d.steps] == ["conv2d", "batch_norm"]
     assert model[1].num_batches_tracked == 0
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("long", "int64"), ("torch.int32", "int32"), ("double", "float64")])
+def test_a_spec_knows_pytorchs_other_names_of_dtypes(name, dtype):
+    d = sp.derive(lambda x: (x + 1).to(torch.float32), f"{name}[2,3]")
+    assert d.cost.activation_bytes == 6 * (getattr(torch, dtype).itemsize + 4)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 import sys
 import traceback
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -69,6 +71,8 @@ def run(
     alone = like.alone if like and not like.values else alone_from_the_start(parts, given)
     real = bool(like and like.values)  # values were needed: there is no other way
     watched = functools.partial(_watched, model, parts, args, kwargs, detailed, gradients=keeping, keeping=keeping)
+    if like is not None:  # what the model prints is told once, not again by each run that bears the first one out
+        watched = functools.partial(_quietly, watched)
     if real or not alone:
         try:
             return watched(None if real or bare else Effort(REPEATED if like else 1.0), bare=bare)
@@ -146,6 +150,11 @@ def _wants_gradients(error: Exception) -> bool:
     """Whether a run without gradients failed because the model takes some itself."""
     frames = traceback.extract_tb(error.__traceback__)
     return isinstance(error, RuntimeError) and any(frame.filename == torch.autograd.__file__ for frame in frames)
+
+
+def _quietly(watched: Callable[..., Trace], *args: Any, **kwargs: Any) -> Trace:
+    with contextlib.redirect_stdout(io.StringIO()):
+        return watched(*args, **kwargs)
 
 
 @contextmanager

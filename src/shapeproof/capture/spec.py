@@ -12,8 +12,11 @@ from shapeproof.records import dataclass
 
 DTYPES = (
     "float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64",
+    "complex128",
 )  # fmt: skip
-_WHOLE = re.compile(r"^\s*(?:(?P<dtype>[A-Za-z]\w*)\s*\[(?P<inner>.*)\]|(?P<bare>.*))\s*$", re.DOTALL)
+_ALSO = {"float": "float32", "double": "float64", "half": "float16", "short": "int16", "int": "int32", "long": "int64"}
+LARGEST = 2**63 - 1  # the largest whole number that PyTorch takes
+_WHOLE = re.compile(r"^\s*(?:(?:torch\.)?(?P<dtype>[A-Za-z]\w*)\s*\[(?P<inner>.*)\]|(?P<bare>.*))\s*$", re.DOTALL)
 _LETTER = re.compile(r"^([A-Za-z_]\w*)(?:\s*=\s*(\d+))?$")
 BATCH = 2  # a free first dimension is tried at 2: 1 would hide what a batch of one hides
 
@@ -52,7 +55,7 @@ def parse(text: str) -> InputSpec:
     """Read a spec. Raises :class:`SpecError`, naming the part that makes no sense and showing one that does."""
     match = _WHOLE.match(text)
     assert match is not None
-    dtype = match["dtype"] or "float32"
+    dtype = _ALSO.get(match["dtype"], match["dtype"]) or "float32"
     if dtype not in DTYPES:
         raise SpecError(f"input spec {text!r}: {dtype!r} is no dtype; known are {', '.join(DTYPES)}")
     inner = match["inner"] if match["dtype"] else match["bare"]
@@ -65,15 +68,24 @@ def _entry(part: str, text: str) -> Entry:
     if re.fullmatch(r"-?\d+", part):
         if int(part) < 0:
             raise SpecError(f"input spec {text!r}: a size cannot be negative ({part}); use a letter for a free size")
+        if int(part) > LARGEST:
+            raise SpecError(f"input spec {text!r}: {part} is more than PyTorch can count to")
         return Entry(None, int(part))
     match = _LETTER.match(part)
     if not match:
         what = repr(part) if part else "an empty place"
-        raise SpecError(f"input spec {text!r}: {what} is neither a number nor a letter; write it as 'N,1,28,28'")
+        raise SpecError(f"input spec {text!r}: {what} is neither a number nor a letter; write it as '{_meant(text)}'")
     size = int(match[2]) if match[2] else None
     if size == 0:
         raise SpecError(f"input spec {text!r}: {part!r} would try a size of 0; a letter stands for 1 or more")
     return Entry(match[1], size)
+
+
+def _meant(text: str) -> str:
+    """The spec that someone meant who wrote its sizes in another way, such as ``(1, 3, 8, 8)`` or ``1x3x8x8``."""
+    parts = [part for part in re.split(r"[\s,;x*()\[\]]+", text) if part]
+    known = len(parts) > 1 and all(re.fullmatch(r"\d+", part) or _LETTER.match(part) for part in parts)
+    return ",".join(parts) if known else "N,1,28,28"
 
 
 def given_sizes(specs: list[InputSpec]) -> dict[str, int]:

@@ -20,7 +20,13 @@ STATUS = {"proved": 0, "incomplete": 0, "failed": 1, "mismatch": 1}
 
 @click.command("derive")
 @click.argument("target")
-@click.option("--input", "inputs", multiple=True, metavar="SPEC", help="An input, such as N,1,28,28; once for each.")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="SPEC",
+    help="An input, such as N,1,28,28; once for each, in order or by name: mask:N,5.",
+)
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A constructor argument.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="Write to this file instead of the terminal.")

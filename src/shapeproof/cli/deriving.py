@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Sequence
+import re
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from shapeproof.errors import OwnError, SpecError, UsageError
+from shapeproof.errors import OwnError, UsageError
 
 if TYPE_CHECKING:
     from shapeproof.capture.trace import Trace
@@ -33,25 +36,52 @@ def derive_target(target: str, inputs: Sequence[str], settings: tuple[str, ...],
     from shapeproof.capture.spec import parse
     from shapeproof.models.target import load, settings_of
 
-    for text in inputs:
+    placed, named = _apart(inputs)
+    for text in (*placed, *named.values()):
         parse(text)
-    model = load(target, settings_of(settings), inputs=len(inputs))
-    if isinstance(model, nn.Module):
-        model.train(train)
-    needed = _check_number(model, target, len(inputs))
-    if inputs:
-        return _derived(model, target, inputs)
-    return _guessed_several(model, target, needed) if len(needed) > 1 else _guessed(model, target)
+    with contextlib.redirect_stdout(sys.stderr):  # what the user's code prints is no part of what is asked for
+        model = load(target, settings_of(settings), inputs=len(inputs))
+        if isinstance(model, nn.Module):
+            model.train(train)
+        needed = _check_number(model, target, placed, named)
+        if inputs:
+            return _derived(model, target, placed, named)
+        return _guessed_several(model, target, needed) if len(needed) > 1 else _guessed(model, target)
 
 
-def _derived(model: Any, target: str, inputs: Sequence[str]) -> Derivation:
+def _apart(inputs: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Inputs by place, and those that are given by name, as in ``mask:2,5``.
+
+    Raises:
+        UsageError: if one name is given twice.
+    """
+    placed: list[str] = []
+    named: dict[str, str] = {}
+    for text in inputs:
+        match = _NAMED.match(text)
+        if not match:
+            placed.append(text)
+        elif match[1] in named:
+            raise UsageError(f"--input {text}: {match[1]} is given twice")
+        else:
+            named[match[1]] = match[2]
+    return placed, named
+
+
+_NAMED = re.compile(r"^\s*([A-Za-z_]\w*):(.*)$", re.DOTALL)
+
+
+def _derived(
+    model: Any, target: str, inputs: Sequence[str], named: Mapping[str, str] = MappingProxyType({})
+) -> Derivation:
     from shapeproof.capture.run import Interrupted
     from shapeproof.derivation.derive import derive
     from shapeproof.models.trouble import told_in_users_lines
 
     try:
-        with told_in_users_lines(f"{target} on {', '.join(inputs)}"):
-            return derive(model, *inputs)
+        said = ", ".join([*inputs, *(f"{name}:{text}" for name, text in named.items())])
+        with told_in_users_lines(f"{target} on {said}"):
+            return derive(model, *inputs, **named)
     except Interrupted as stop:
         for line in _so_far(stop.trace):
             click.echo(line, err=True)
@@ -111,7 +141,7 @@ def _say(tried: list[str], spec: str) -> None:
     click.echo(f"no --input given: trying {spec}{others}", err=True)
 
 
-def _check_number(model: Any, target: str, given: int) -> list[str]:
+def _check_number(model: Any, target: str, given: Sequence[str], named: Mapping[str, str]) -> list[str]:
     """The inputs that the model's forward needs, by name.
 
     Raises:
@@ -123,13 +153,33 @@ def _check_number(model: Any, target: str, given: int) -> list[str]:
     except (TypeError, ValueError):
         return []
     needed = [p.name for p in signature.parameters.values() if p.default is p.empty and p.kind in _PLACED]
-    if given:
+    if given or named:
         try:
-            signature.bind(*range(given))
+            signature.bind(*given, **named)
         except TypeError as error:
-            names = ", ".join(signature.parameters)
-            raise UsageError(f"{target} is called as forward({names}): {error}; give --input once for each") from None
+            names = ", ".join(map(_without_annotation, signature.parameters.values()))
+            raise UsageError(
+                f"{target} is called as forward({names}): {error}; give --input once for each, in this order, "
+                "or by its name, as in --input mask:N,5"
+            ) from None
+        _say_what_letters_are(given, set(signature.parameters))
     return needed
+
+
+def _say_what_letters_are(given: Sequence[str], names: set[str]) -> None:
+    """``x=2,4`` has a letter x to try at 2; whoever has an input called x may have meant that."""
+    from shapeproof.capture.spec import parse
+
+    for text in given:
+        first = next(iter(parse(text).entries), None)
+        if first and first.name in names and first.size:
+            told = f"{first.name}={first.size} is a letter and the size to try first"
+            rest = text.partition("=")[2]
+            click.echo(f"note: {told}; for the input called {first.name} write {first.name}:{rest}", err=True)
+
+
+def _without_annotation(parameter: inspect.Parameter) -> str:
+    return str(parameter.replace(annotation=inspect.Parameter.empty))
 
 
 _PLACED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -145,15 +195,15 @@ def _hint(model: Any, inputs: Sequence[str]) -> str:
     first = next(candidates(model), "")
     weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
     dtype = str(weight.dtype).removeprefix("torch.") if weight is not None else "float32"
-    try:
-        given = parse(inputs[0])
-        wanted = parse(first) if first else given
-    except SpecError:
+    if not inputs:
         return ""
+    given = parse(inputs[0])
+    wanted = parse(first) if first else given
     if wanted.dtype != given.dtype and "int" in wanted.dtype:
-        return f"\nthe first layer looks rows up in a table by whole numbers: try --input '{first}'"
+        like = replace(given, dtype=wanted.dtype).text({})
+        return f"\nthe first layer looks rows up in a table by whole numbers: try --input '{like}'"
     if "int" not in wanted.dtype and dtype != given.dtype:
-        return f"\nthe model's weights are {dtype}: try --input {replace(given, dtype=dtype).text({})!r}"
+        return f"\nthe model's weights are {dtype}: try --input '{replace(given, dtype=dtype).text({})}'"
     return ""
 
 

@@ -89,8 +89,10 @@ class _Asked:
 
     def told(self, numbers: dict[str, int] | None = None) -> list[str]:
         """The inputs as text."""
-        specs, values = (*self.specs, *self.named.values()), (*self.inputs, *self.keywords.values())
-        return [told(value, numbers if spec else None) for spec, value in zip(specs, values, strict=True)]
+        placed = zip(self.specs, self.inputs, strict=True)
+        named = ((name, self.named[name], value) for name, value in self.keywords.items())
+        said = [told(value, numbers if spec else None) for spec, value in placed]
+        return [*said, *(f"{name}:{told(value, numbers if spec else None)}" for name, spec, value in named)]
 
 
 def _found(asked: _Asked) -> Derivation:

@@ -41,7 +41,7 @@ def load(target: str, settings: Mapping[str, Any] | None = None, *, inputs: int 
         return BUILT_IN[target]()
     place, _, name = target.rpartition(":")
     if not place or not name:
-        known = ", ".join(f"{target}:{name}" for name in _classes(target)) or ", ".join(BUILT_IN)
+        known = ", ".join(f"{target.removesuffix(':')}:{name}" for name in _classes(target)) or ", ".join(BUILT_IN)
         raise UsageError(f"no model is called {target!r}; give {known}, FILE.py:NAME or PACKAGE.MODULE:NAME")
     found = _attribute(_module(place, name), name, place)
     return _made(found, target, settings, inputs)
@@ -49,6 +49,7 @@ def load(target: str, settings: Mapping[str, Any] | None = None, *, inputs: int 
 
 def _classes(target: str) -> list[str]:
     """The classes in a file of Python, without running it."""
+    target = target.removesuffix(":")
     try:
         tree = ast.parse(Path(target).read_text()) if target.endswith(".py") else ast.Module([], [])
     except (OSError, SyntaxError, ValueError):
@@ -89,6 +90,10 @@ def _module(place: str, name: str) -> ModuleType:
             # a training script without `if __name__ == "__main__"` runs, and may fail, when it is imported
             print(f"note: {error}\n{name} was defined before that, and is derived as it stands there", file=sys.stderr)
         return module
+    if path.exists() and (path.is_dir() or path.suffix):
+        what = "a folder" if path.is_dir() else "no file of Python"
+        if not (path / "__init__.py").is_file():
+            raise UsageError(f"{place} is {what}; a target is FILE.py:NAME or PACKAGE.MODULE:NAME")
     sys.path.insert(0, "")
     result = _imported(lambda: importlib.import_module(place), place)
     assert isinstance(result, ModuleType)
@@ -97,7 +102,19 @@ def _module(place: str, name: str) -> ModuleType:
 
 def _imported(load_it: Callable[[], Any], place: str) -> Any:
     with told_in_users_lines(f"{place} does not import", UsageError):
-        return load_it()
+        try:
+            return load_it()
+        except ImportError as error:
+            if "relative import" not in str(error) or not place.endswith(".py"):
+                raise
+            package = Path(place).resolve().parent
+            hint = f"in {package.parent}, derive it as {package.name}.{Path(place).stem}:NAME"
+            raise UsageError(f"{place} does not import: it is part of a package ({error}); {hint}") from error
+
+
+def _kind(value: Any) -> str:
+    name = type(value).__name__
+    return "None" if value is None else f"an {name}" if name[0] in "aeioAEIO" else f"a {name}"
 
 
 def _attribute(module: ModuleType, name: str, place: str) -> Any:
@@ -114,7 +131,7 @@ def _made(found: Any, target: str, settings: dict[str, Any], inputs: int) -> Any
             raise UsageError(f"{target} is a model already made; --set applies to a class or a factory")
         return found
     if not callable(found):
-        raise UsageError(f"{target} is a {type(found).__name__}; a model is an nn.Module or a function that makes one")
+        raise UsageError(f"{target} is {_kind(found)}; a model is an nn.Module or a function that makes one")
     missing, unknown = _arguments(found, settings)
     if missing and len(missing) == inputs and not settings and not isinstance(found, type) and _on_tensors(found):
         return found  # a function on tensors is a model itself
@@ -123,18 +140,32 @@ def _made(found: Any, target: str, settings: dict[str, Any], inputs: int) -> Any
         raise UsageError(f"{target} needs {', '.join(missing)}; give {hint}")
     if unknown:
         raise UsageError(f"{target} takes no argument called {', '.join(unknown)}")
-    with told_in_users_lines(f"{target} cannot be made", UsageError):
-        try:
+    said = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+    doing = f"{target} cannot be made" + (f" with {said}" if said else "")
+    try:
+        with told_in_users_lines(doing, UsageError):
             made = found(**settings)
-        except Exception as error:
-            if not _refused_by_torch(error):
-                raise
+    except UsageError as error:
+        if _refused_by_torch(error.__cause__):
             return _made_when_called(found, settings)
+        raise UsageError(f"{error}{_hint(error.__cause__, found)}") from error.__cause__
     return _checked(made, found, target)
 
 
-def _refused_by_torch(error: Exception) -> bool:
-    """Whether a layer of PyTorch's own refused its arguments."""
+def _hint(error: BaseException | None, found: Any) -> str:
+    """What mends a constructor that raised, where its kind is known."""
+    if isinstance(error, AttributeError) and "before Module.__init__()" in str(error):
+        return "\ncall super().__init__() first in __init__"
+    if isinstance(error, KeyError) and error.args and str(error.args[0]).isidentifier():
+        kinds = {p.kind for p in inspect.signature(found).parameters.values()}
+        return f"\ngive --set {error.args[0]}=..." if inspect.Parameter.VAR_KEYWORD in kinds else ""
+    return ""
+
+
+def _refused_by_torch(error: BaseException | None) -> bool:
+    """Whether a layer of PyTorch's own refused its arguments, for their values."""
+    if not isinstance(error, (RuntimeError, ValueError, AssertionError)):
+        return False
     frames = traceback.extract_tb(error.__traceback__)
     return Path(frames[-1].filename).parent == Path(nn.modules.__file__).parent
 
@@ -153,7 +184,7 @@ def _checked(made: Any, found: Any, target: str) -> Any:
     """What a call gave, if that can be a model; a function on tensors is a model itself."""
     if isinstance(made, nn.Module) or (not isinstance(found, type) and callable(made)):
         return made
-    raise UsageError(f"{target} gives a {type(made).__name__}; a model is an nn.Module or a function that makes one")
+    raise UsageError(f"{target} gives {_kind(made)}; a model is an nn.Module or a function that makes one")
 
 
 def _on_tensors(found: Any) -> bool:
