@@ -10,10 +10,10 @@ import shapeproof
 ROOT = Path(shapeproof.__file__).parent
 # lowest first; what stands together may use one another
 LAYERS = [
-    {"errors", "files", "records"}, {"dims"}, {"rules"}, {"models"}, {"data"}, {"capture"}, {"derivation"},
+    {"collector", "errors", "files", "records"}, {"dims"}, {"rules"}, {"models"}, {"data"}, {"capture"}, {"derivation"},
     {"diagnosis"}, {"doubts"}, {"render"}, {"postmortem", "checks"}, {"training"}, {"serving"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
-WITHOUT_TORCH = {"dims", "rules", "render", "errors", "files", "records"}
+WITHOUT_TORCH = {"dims", "rules", "render", "collector", "errors", "files", "records"}
 # the ways up, each loaded only when it is called for
 UPWARD = {
     # a failed derivation asks for its diagnosis, which derives again to try each edit

@@ -6,10 +6,11 @@ Importing this package loads neither torch nor numpy; each name is loaded from i
 
 from __future__ import annotations
 
-import gc
 import importlib
 import sys
 from typing import Any
+
+from shapeproof.collector import uncollected
 
 __version__ = "0.1.0"
 
@@ -46,7 +47,10 @@ _EXPORTS = {
 # what nearly every call of ``derive`` needs besides its own module: loaded with it, so that the first call is short
 _DERIVING = (
     "shapeproof.doubts.find",
-    *(f"shapeproof.rules.{family}" for family in ("convolution", "pooling", "elementwise", "linear", "normalisation")),
+    *(
+        f"shapeproof.rules.{family}"
+        for family in "convolution pooling elementwise linear normalisation reduction reshaping".split()
+    ),
 )
 
 __all__ = ["__version__", *sorted(_EXPORTS)]  # the table is the one list of names
@@ -55,16 +59,11 @@ __all__ = ["__version__", *sorted(_EXPORTS)]  # the table is the one list of nam
 def __getattr__(name: str) -> Any:
     if name not in _EXPORTS:
         raise AttributeError(f"module 'shapeproof' has no attribute {name!r}")
-    collects = gc.isenabled()
-    gc.disable()  # the search for cycles would go through all that torch has loaded, and find none
-    try:
+    with uncollected():
         module = importlib.import_module(_EXPORTS[name])
         for more in _DERIVING if name == "derive" else ():
             importlib.import_module(more)
-        return getattr(module, name)
-    finally:
-        if collects:
-            gc.enable()
+    return getattr(module, name)
 
 
 if "torch" in sys.modules:

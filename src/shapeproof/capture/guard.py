@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gc
 import operator
 import random
 import sys
@@ -159,22 +158,6 @@ def same_randomness() -> Iterator[None]:
             torch.cuda.set_rng_state_all(devices)
         if numpy:
             numpy.set_state(drawn)
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Put Python's search for unreachable cycles off until the block ends.
-
-    It goes through all that torch has loaded, which takes longer than to derive a network; of what one run makes, most
-    is still needed when the run is over.
-    """
-    wanted = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if wanted:
-            gc.enable()
 
 
 def memory(tensor: Tensor) -> int:

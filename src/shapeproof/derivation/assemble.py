@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from shapeproof.capture.guard import uncollected
 from shapeproof.capture.letters import with_letters
 from shapeproof.capture.refusal import python_failure, said_by
 from shapeproof.capture.run import run
 from shapeproof.capture.trace import Call, Manner, Trace
+from shapeproof.collector import uncollected
 from shapeproof.derivation.model import Cost, Derivation, Diagnosis, ShapeWarning, Step, Verdict
 from shapeproof.derivation.steps import steps_of
 from shapeproof.dims.conditions import Condition, collecting
