@@ -233,3 +233,19 @@ def test_one_hot_targets_wider_than_the_predictions_ask_for_more_classes_first()
     assert (found.code, found.fixes[0].attribute, found.fixes[0].new) == ("num-classes", "out_features", 12)
     indices = sp.derive(model, torch.rand(4, 20), torch.eye(10)[:4].long()).diagnosis
     assert indices.code == "one-hot"
+
+
+@pytest.mark.parametrize(
+    ("does", "op"),
+    [
+        (lambda y: y.mean((2, 3)), "mean"),
+        (lambda y: y.permute(0, 2, 3, 1), "permute"),
+        (lambda y: y[:, :, 0, :], "getitem"),
+        (lambda y: y.view(y.size(0), -1, y.size(3)), "size"),
+    ],
+)
+def test_a_picture_that_the_convolution_took_for_a_batch_of_none_lacks_one(does, op):
+    layer = nn.Conv2d(3, 8, 3)
+    d = sp.derive(lambda x: does(layer(x)), (3, 8, 8))
+    fix = d.diagnosis.fixes[0]
+    assert (d.diagnosis.code, d.steps[-1].op, fix.proved, fix.new) == ("missing-batch", op, True, (1, 3, 8, 8))

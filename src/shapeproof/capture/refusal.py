@@ -30,7 +30,7 @@ def about_shapes(trace: Trace, error: Exception) -> bool:
         if last.violation is not None or (last.op in _TABLES and isinstance(error, IndexError)):
             return True
         return last.derived is None and isinstance(error, refusals) and _refused_without_values(last)
-    if _unpacking(trace, error):
+    if _unpacking(trace, error) or (_asked(error) == "size" and isinstance(error, IndexError)):
         return True
     unwritten = isinstance(error, NotImplementedError)  # a forward of another name, say
     return isinstance(error, refusals) and not unwritten and _reads_sizes(error)
@@ -48,6 +48,16 @@ def _unpacking(trace: Trace, error: BaseException) -> Condition | None:
     parts, names = last.inputs[0][0], code[tb.tb_lasti + 1]
     unpacks = dis.opname[code[tb.tb_lasti]] == "UNPACK_SEQUENCE" and names != int(parts)
     return Condition(relation("==", parts, names), "unpack") if unpacks else None
+
+
+def _asked(error: BaseException) -> str:
+    """What a tensor was asked for when it raised, such as ``size``; ``""`` for any other failure."""
+    tb = error.__traceback__
+    while tb is not None and tb.tb_next is not None:
+        tb = tb.tb_next
+    if tb is None or not is_ours(tb.tb_frame.f_code.co_filename):
+        return ""
+    return str(tb.tb_frame.f_locals.get("name", ""))
 
 
 def _refused_without_values(call: Call) -> bool:
@@ -118,7 +128,7 @@ def python_failure(trace: Trace) -> Call | None:
         frames.append(tb.tb_frame)
         tb = tb.tb_next
     before = trace.calls[-1] if trace.calls else None
-    call = Call(frames[-1].f_code.co_name.strip("_"), trace.inside, source_line(frames[-1]), ())
+    call = Call(_asked(trace.error) or frames[-1].f_code.co_name.strip("_"), trace.inside, source_line(frames[-1]), ())
     call.error = trace.error if isinstance(trace.error, Exception) else None
     owner = frames[-1].f_locals.get("self")
     call.violation = Violation("rank", "sizes that the model's own check accepts", said_by(trace.error))

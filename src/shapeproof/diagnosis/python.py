@@ -12,13 +12,15 @@ from torch import Tensor, nn
 
 from shapeproof.diagnosis.case import Case
 from shapeproof.diagnosis.edits import Edit
-from shapeproof.diagnosis.inputs import square, unsqueezed
+from shapeproof.diagnosis.inputs import batch_edits, square, unsqueezed
 from shapeproof.diagnosis.propose import expression, input_edit
 from shapeproof.diagnosis.source import parsed, resolved, statement_of, written
 
 
 def find(case: Case) -> Iterator[Edit]:
     """Edits for a line that expects a tensor of another number of dimensions."""
+    if len(case.calls) > 1:
+        yield from batch_edits(case)
     found = _expectation(case)
     if found is None:
         return
