@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from torch import Tensor
 
 Change = Callable[[Tensor], Any]
 Leaf = TypeVar("Leaf")
-_PLAIN = frozenset((str, int, float, bool, bytes, type(None)))  # told at once by their very types
+_PLAIN = frozenset((str, int, float, bool, bytes, type(None)))  # what holds nothing, told at once by its very type
 
 
 def tensors(value: Any) -> Iterator[Tensor]:
@@ -22,31 +22,32 @@ def tensors(value: Any) -> Iterator[Tensor]:
 def leaves(value: Any, kind: type[Leaf]) -> Iterator[Leaf]:
     """Everything of one kind in nested tuples, lists and dictionaries, in order."""
     found: list[Leaf] = []
-    _gather(value, kind, found)
+    _gather((value,), kind, found)
     return iter(found)
 
 
-def _gather(value: Any, kind: type[Leaf], found: list[Leaf]) -> None:
-    if isinstance(value, kind):
-        found.append(value)
-    elif isinstance(value, (tuple, list)):
-        for part in value:
-            _gather(part, kind, found)
-    elif isinstance(value, dict):
-        for part in value.values():
-            _gather(part, kind, found)
+def _gather(values: Iterable[Any], kind: type[Leaf], found: list[Leaf]) -> None:
+    for value in values:
+        if type(value) in _PLAIN:
+            continue
+        if isinstance(value, kind):
+            found.append(value)
+        elif isinstance(value, (tuple, list)):
+            _gather(value, kind, found)
+        elif isinstance(value, dict):
+            _gather(value.values(), kind, found)
 
 
 def mapped(change: Change, value: Any) -> Any:
     """The same nesting with ``change(tensor)`` for every tensor; containers are copied, anything else is kept."""
-    if type(value) in _PLAIN or (type(value) is tuple and _PLAIN.issuperset(map(type, value))):
+    if type(value) in _PLAIN:
         return value
     if isinstance(value, Tensor):
         return change(value)
     if isinstance(value, (str, int, float, bytes)):
         return value
     if isinstance(value, (tuple, list)):
-        return _sequence(value, [mapped(change, part) for part in value])
+        return _sequence(value, [part if type(part) in _PLAIN else mapped(change, part) for part in value])
     if isinstance(value, slice):  # ``x[a:b]`` with tensors of one number
         return slice(*(mapped(change, edge) for edge in (value.start, value.stop, value.step)))
     if type(value) is dict:

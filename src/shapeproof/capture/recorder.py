@@ -24,7 +24,7 @@ from shapeproof.capture.beyond import Batches, scripted, without_batch
 from shapeproof.capture.effort import Effort
 from shapeproof.capture.guard import Memory, memory
 from shapeproof.capture.naming import named
-from shapeproof.capture.nesting import leaves, mapped, tensors
+from shapeproof.capture.nesting import mapped, tensors
 from shapeproof.capture.shadow import READS, Shadows, moved
 from shapeproof.capture.source import source_line, user_spot
 from shapeproof.capture.trace import Call, Fed, Manner, Trace
@@ -218,7 +218,8 @@ class Recorder(TorchFunctionMode):
         if self._detailed:
             call.spot = user_spot(sys._getframe(2))
         with collecting() as stated:
-            self._ask_rule(call, writes, *asked)
+            if asked and not self._bare:
+                self._ask_rule(call, writes, *asked)
         call.requires = tuple(condition for condition in stated if not condition.is_way)
         self.goes_on()
         if self._effort:
@@ -277,7 +278,7 @@ class Recorder(TorchFunctionMode):
             self.trace.calls[-1].caught = True
 
     def _call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Call, Any]:
-        """A call as it is made, and its arguments as a rule gets them."""
+        """A call as it is made, and its arguments as a rule gets them; ``None`` where no rule could tell anything."""
         seen: list[Operand] = []
         own: list[int] = []
 
@@ -287,7 +288,9 @@ class Recorder(TorchFunctionMode):
                 own.append(id(leaf))
             return seen[-1]
 
-        asked = mapped(operand, args), mapped(operand, kwargs)
+        asked: Any = mapped(operand, args), mapped(operand, kwargs)
+        if any(one.stride is None and not one.shape for one in seen):
+            asked = None  # of a nested tensor, whose parts differ, no rule tells
         parents = {one.origin for one in seen if one.origin is not None and one.origin >= 0}
         call = Call(
             op=name,
@@ -302,9 +305,9 @@ class Recorder(TorchFunctionMode):
 
     def _ask_rule(self, call: Call, writes: bool, given: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         """What the rule says of a call: a shape, or what does not hold; nothing where there is no rule."""
-        known = None if self._bare else find(call.op)
-        if known is None or any(not one.shape and one.stride is None for one in leaves((given, keywords), Operand)):
-            return  # of a nested tensor, whose parts differ, no rule tells
+        known = find(call.op)
+        if known is None:
+            return
         call.asked = given, keywords
         try:
             derived = self._answers.ask(known, given, keywords)
