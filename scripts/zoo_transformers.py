@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import torch
+from zoo_inputs import GIVEN, SETTINGS
 
 TOKENS = 16
 LARGEST = 700_000_000  # weights that are given memory
@@ -16,14 +17,6 @@ DEPTHS = (
     "num_hidden_layers", "encoder_layers", "decoder_layers", "num_layers", "n_layer", "n_layers", "num_encoder_layers",
     "num_decoder_layers",
 )  # fmt: skip
-
-
-# What a default configuration leaves open and a model cannot do without.
-SETTINGS: dict[str, dict[str, Any]] = {
-    "autoformer": {"prediction_length": 8}, "informer": {"prediction_length": 8}, "patchtst": {"prediction_length": 8},
-    "time_series_transformer": {"prediction_length": 8}, "xmod": {"default_language": "en_XX"},
-    "nemotron": {"num_key_value_heads": 8}, "step3p7": {"sliding_window": 512}, "deepseek_v2": {"n_routed_experts": 8},
-}  # fmt: skip
 
 
 def zoo() -> dict[str, Any]:
@@ -173,7 +166,12 @@ def _ids(*shape: int) -> torch.Tensor:
 
 
 def attempts(model: Any, config: Any) -> list[dict[str, torch.Tensor]]:
-    """Inputs to try, the likeliest first, from what the forward of the model names."""
+    """Inputs to try, the likeliest first: those known to be wanted, then from what the forward of the model names."""
+    given = [GIVEN[config.model_type](config)] if config.model_type in GIVEN else []
+    return given + _named(model, config)
+
+
+def _named(model: Any, config: Any) -> list[dict[str, torch.Tensor]]:
     named = inspect.signature(model.forward).parameters
     text = {name: _ids(1, TOKENS) for name in ("input_ids", "decoder_input_ids") if name in named}
     if "bbox" in named:
