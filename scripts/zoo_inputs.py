@@ -8,8 +8,8 @@ import torch
 
 # What a default configuration leaves open and a model cannot do without.
 SETTINGS: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("autoformer", "informer", "patchtst", "time_series_transformer"), {"prediction_length": 8}),
-    **dict.fromkeys(("hunyuan_v1_dense", "hunyuan_v1_moe", "hunyuan_vl_text", "ministral"), {"head_dim": 128}),
+    **{key: {"prediction_length": 8} for key in ("autoformer", "informer", "patchtst", "time_series_transformer")},
+    **{key: {"head_dim": 128} for key in ("hunyuan_v1_dense", "hunyuan_v1_moe", "hunyuan_vl_text", "ministral")},
     "xmod": {"default_language": "en_XX"}, "nemotron": {"num_key_value_heads": 8}, "step3p7": {"sliding_window": 512},
     "deepseek_v2": {"n_routed_experts": 8, "num_experts_per_tok": 2}, "timm_backbone": {"backbone": "resnet18"},
     "esm": {"vocab_size": 33, "pad_token_id": 1, "mask_token_id": 32}, "funnel": {"block_sizes": [2, 2, 2]},

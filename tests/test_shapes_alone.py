@@ -147,3 +147,17 @@ def test_places_beyond_a_table_fail_where_the_table_has_no_values():
         found = sp.derive(model, torch.zeros(2, 11))
     assert (found.verdict, found.diagnosis.code, found.steps[-1].verdict) == ("failed", "num-embeddings", "failed")
     assert str(sp.derive(model, "N,T").domain) == "1 <= T <= 10, N >= 1"
+
+
+def resized_to(x, grid):
+    """Encoders of pictures of any size: their grids lie in a table on the processor, and stay tensors."""
+    for height, width in grid:
+        x = nn.functional.interpolate(x, size=(height, width), mode="bilinear")
+    return x[:, :, : grid[0, 0]].view(x.shape[0], -1, grid[0, 1])
+
+
+def test_sizes_that_stand_in_tensors_keep_their_values():
+    grid = torch.tensor([[6, 5]])
+    for x in (torch.zeros(2, 3, 8, 8, device="meta"), torch.zeros(2, 3, 8, 8)):
+        d = sp.derive(resized_to, x, grid)
+        assert (d.verdict, d.output) == ("proved", (2, 18, 5))

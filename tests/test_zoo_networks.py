@@ -233,3 +233,20 @@ def test_a_mask_of_padding_that_does_not_fit_is_refused_by_both(mask):
         ask(torch.rand(2, 5, 16), torch.ones(mask, dtype=torch.bool))
     found = sp.derive(lambda x, m: (ask(x, m), x)[1], torch.rand(2, 5, 16), torch.ones(mask, dtype=torch.bool))
     assert found.diagnosis.code == "attention-mask", found.to_text()
+
+
+def test_a_mask_that_is_read_inside_of_vmap_is_indexing():
+    from torch._dynamo._trace_wrapped_higher_order_op import TransformGetItemToIndex  # as transformers makes masks
+
+    def mask(kept):
+        def reads(batch, place):
+            return kept[batch, place]
+
+        n, length = kept.shape
+        over_places = torch.vmap(reads, in_dims=(None, 0))
+        with TransformGetItemToIndex():
+            return torch.vmap(over_places, in_dims=(0, None))(torch.arange(n), torch.arange(length))
+
+    d = sp.derive(mask, torch.ones(2, 5, dtype=torch.bool))
+    assert (d.verdict, d.output) == ("proved", (2, 5)), [(s.op, s.verdict) for s in d.steps]
+    assert "getitem" in {s.op for s in d.steps}

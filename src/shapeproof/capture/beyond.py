@@ -80,3 +80,10 @@ def without_batch(tensor: Tensor, shape_of: Callable[[Tensor], Any]) -> Any:
         return None
     whole, place = list(shape_of(_functorch.get_unwrapped(tensor))), _functorch.maybe_get_bdim(tensor)
     return tuple(whole[:place] + whole[place + 1 :])
+
+
+def as_indexing(name: str, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """Name and arguments of a call; inside ``vmap`` PyTorch reads ``x[...]`` by a function of its own."""
+    if name == "custom_function_call" and getattr(args[0], "__name__", "") == "ModIndex":
+        return "getitem", (args[1], tuple(args[2]))
+    return name, args

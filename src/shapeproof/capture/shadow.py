@@ -21,6 +21,12 @@ READS = frozenset(["item", "tolist", "numpy", "bool", "int", "float", "index", "
 # Calls that make a tensor from sizes alone.
 _FACTORIES = frozenset(["zeros", "ones", "empty", "full", "rand", "randn", "randint", "arange", "linspace", "eye"])
 
+# Calls whose sizes or ends may be single numbers in tensors, which are of no use without their values.
+_TAKE_SIZES = frozenset(
+    """interpolate view reshape expand repeat split unflatten narrow pad roll tile getitem setitem zeros ones empty full
+    arange linspace new_zeros new_ones new_empty new_full adaptive_avg_pool2d""".split()
+)
+
 
 class Shadows:
     """Tensors on the meta device that stand for real ones, one for each."""
@@ -43,9 +49,13 @@ class Shadows:
         found = list(tensors((args, kwargs)))
         large = any(t.device.type == "meta" or id(t) in self._parameters or t.numel() > SMALL for t in found)
         if large or (derived and any(int(product(shape)) > SMALL for shape in derived.shapes)):
-            args, kwargs = mapped(self._of, (args, kwargs))
+            of = self._of_all_but_sizes if name in _TAKE_SIZES else self._of
+            args, kwargs = mapped(of, (args, kwargs))
             return args, {**kwargs, "device": "meta"} if name in _FACTORIES else kwargs
         return args, kwargs
+
+    def _of_all_but_sizes(self, tensor: Tensor) -> Tensor:
+        return tensor if not tensor.shape and not tensor.is_floating_point() else self._of(tensor)
 
     def _of(self, tensor: Tensor) -> Tensor:
         if tensor.device.type == "meta" or tensor.layout != torch.strided:
