@@ -6,7 +6,8 @@ import sys
 import warnings
 
 from agreement import Disagreement, agree
-from test_rules_agree import ALL
+from test_rules_agree import EVERY
+from variations import varied
 
 
 def main():
@@ -17,7 +18,8 @@ def main():
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
     seed = asked.seed if asked.seed is not None else str(random.randrange(10**6))
-    makers = {name: maker for name, maker in ALL.items() if asked.only in (None, name)}
+    laid_out = {f"{name}, laid out": made for name, maker in EVERY.items() if (made := varied("laid out", name, maker))}
+    makers = {name: maker for name, maker in (EVERY | laid_out).items() if asked.only in (None, name)}
     each = -(-asked.cases // len(makers))
     print(f"seed {seed}: {each} cases for each of {len(makers)} makers of arguments")
     total, wrong, counts = 0, 0, {}

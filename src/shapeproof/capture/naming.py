@@ -136,10 +136,15 @@ def public_name(func: Callable[..., Any]) -> tuple[str, bool]:
         bare = name[2:-2]
         if bare in _REFLECTED:
             return _REFLECTED[bare], False
-        return _PUBLIC.get(bare, bare), bare in _PUBLIC and bare.startswith("i") and bare not in (
-            "invert",
-            "index",
-        )
+        return _PUBLIC.get(bare, bare), (
+            bare in _PUBLIC
+            and bare.startswith("i")
+            and bare
+            not in (
+                "invert",
+                "index",
+            )
+        ) or bare in ("ilshift", "irshift")
     inplace = name.endswith("_") and not name.startswith("_")
     bare = name.strip("_")
     return _PUBLIC.get(bare, bare), inplace

@@ -26,7 +26,7 @@ from shapeproof.rules.registry import (
     show,
     unchanged,
 )
-from shapeproof.rules.reshaping import inferred
+from shapeproof.rules.reshaping import inferred, view
 from shapeproof.rules.scattering import exactly
 
 
@@ -185,13 +185,19 @@ def _diagonal_length(rows: int, columns: int, offset: int) -> int:
     return 0 if decide(">=", 0, first) else first
 
 
-@rule("diagonal", "diagonal_copy", "linalg_diagonal", page="torch.diagonal")
+@rule("diagonal", "diagonal_copy", page="torch.diagonal")
 def diagonal(
     input: Operand, offset: int = 0, dim1: int | None = None, dim2: int | None = None, **named: Any
 ) -> Derived:
     """Two dimensions go; the diagonal comes last."""
     pair = (0, 1) if dim1 is None and dim2 is None else (0 if dim1 is None else dim1, 1 if dim2 is None else dim2)
     return _diagonal(input, offset, pair)
+
+
+@rule("linalg_diagonal", page="torch.linalg.diagonal")
+def linalg_diagonal(A: Operand, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Derived:  # noqa: N803
+    """The same, of the last two dimensions where none are named."""
+    return _diagonal(A, offset, (dim1, dim2))
 
 
 def _diagonal(input: Operand, offset: int, pair: tuple[int, int]) -> Derived:
@@ -252,8 +258,14 @@ def unflatten(input: Operand, dim: Any, sizes: Any) -> Derived:
     return Derived((*input.shape[:place], *out, *input.shape[place + 1 :]), "product of sizes stays", line)
 
 
-@rule("view_as", "reshape_as", page="torch.Tensor.view_as")
+@rule("view_as", page="torch.Tensor.view_as")
 def view_as(input: Operand, other: Operand) -> Derived:
+    """The same elements under another tensor's sizes, without a copy."""
+    return view(input, tuple(other.shape))
+
+
+@rule("reshape_as", page="torch.Tensor.reshape_as")
+def reshape_as(input: Operand, other: Operand) -> Derived:
     """The same elements under another tensor's sizes."""
     out, line = inferred(input.shape, other.shape)
     return Derived(out, "product of sizes stays", line)
@@ -268,7 +280,10 @@ def resize_as(input: Operand, other: Operand, **_: Any) -> Derived:
 @rule("resize", page="torch.Tensor.resize_")
 def resize(input: Operand, *sizes: Any, **_: Any) -> Derived:
     """The sizes asked for, whatever there was before."""
-    return becomes(input, shape_args(sizes), "out = size")
+    wanted = shape_args(sizes)
+    for size in wanted:
+        require(">=", size, 0, "argument", "sizes of at least 0", show(wanted))
+    return becomes(input, wanted, "out = size")
 
 
 @rule("ravel", page="torch.ravel")

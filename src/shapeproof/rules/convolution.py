@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from shapeproof.dims import product
-from shapeproof.rules.registry import Derived, Operand, Violation, require, require_rank, rule, show
+from shapeproof.dims.conditions import decide
+from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, require, require_rank, rule, show
 from shapeproof.rules.window import Row, Window, along, dropped_note, each_axis, joined
 
 _LAYOUT = {1: "N,C,L", 2: "N,C,H,W", 3: "N,C,D,H,W"}
@@ -68,6 +69,7 @@ def conv(
     pads = _padded(padding, weight, strides, dilations)
     if any(p < 0 for p in pads):
         raise Violation("argument", "padding of at least 0", f"{padding}")
+    _check_filled(input, weight, groups, pads)
     rows = zip(input.shape[-count:], weight.shape[2:], strides, pads, dilations, strict=True)
     windows = along(_axis(*row) for row in rows)
     _check_fits(windows)
@@ -76,6 +78,21 @@ def conv(
     macs = product(shape) * product(weight.shape[1:])
     formula = windows[0].formula.text()
     return Derived(shape, formula, joined(windows), macs, windows, dropped_note(windows))
+
+
+def _check_filled(input: Operand, weight: Operand, groups: int, pads: tuple[int, ...]) -> None:
+    """Of what may be empty PyTorch's kernels take a batch; padding does not make up for an empty axis."""
+    require(">=", weight.shape[0], groups, "groups", f"out_channels of at least groups={groups}", f"{weight.shape[0]}")
+    if 0 in map(int, weight.shape[:2]):
+        raise Unsupported  # without channels PyTorch answers with another number of them than the weights have
+    for kernel in weight.shape[2:]:
+        require(">=", kernel, 1, "argument", "a kernel of at least 1", show(weight.shape))
+    axes = input.shape[-len(pads) :]
+    if len(input.shape) == len(weight.shape) and any(pads) and decide("==", input.shape[0], 0):
+        return
+    for size, pad in zip(axes, pads, strict=True):
+        if pad:  # without padding the kernel needs more than that
+            require(">=", size, 1, "empty", "no empty dimension", show(input.shape))
 
 
 def _check_fits(windows: tuple[Window, ...]) -> None:

@@ -18,6 +18,7 @@ from shapeproof.rules.registry import (
     axis,
     becomes,
     require,
+    require_rank,
     rule,
     show,
     unchanged,
@@ -28,7 +29,7 @@ NAMES = """
 abs absolute acos acosh add addcdiv addcmul alpha_dropout angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh
 asin asinh atan atan2 atanh bernoulli bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift
 bitwise_xor ceil celu clamp clamp_max clamp_min clip complex conj conj_physical copy copysign cos cosh deg2rad digamma
-div divide dropout dropout1d dropout2d dropout3d elu eq erf erfc erfinv exp exp2 expm1 fake_quantize_per_tensor_affine
+div divide dropout dropout2d dropout3d elu eq erf erfc erfinv exp exp2 expm1 fake_quantize_per_tensor_affine
 feature_alpha_dropout feature_dropout float_power floor floor_divide fmax fmin fmod frac gcd ge gelu greater
 greater_equal gt hardshrink hardsigmoid hardswish hardtanh heaviside hypot i0 igamma igammac ilshift irshift isclose
 isfinite isinf isnan isneginf isposinf isreal lcm ldexp le leaky_relu lerp less less_equal lgamma log log10 log1p log2
@@ -106,6 +107,13 @@ def elementwise(*args: Any, **kwargs: Any) -> Derived:
     if len(shapes) == 1:
         return Derived(out, "out = in", show(out))
     return Derived(out, "out = broadcast(a, b)", f"{' with '.join(show(shape) for shape in shapes)} -> {show(out)}")
+
+
+@rule("dropout1d", page="torch.nn.functional.dropout1d")
+def dropout1d(input: Operand, *_: Any, **__: Any) -> Derived:
+    """Whole channels put to 0, of a batch or of one sample; the shape stays."""
+    require_rank(input, (2, 3), "rank", "N,C,L")
+    return unchanged(input)
 
 
 @rule("masked_fill", page="torch.Tensor.masked_fill_")

@@ -9,6 +9,7 @@ from typing import Any
 
 from shapeproof.dims import product
 from shapeproof.dims.conditions import decide
+from shapeproof.rules.elementwise import fits
 from shapeproof.rules.registry import (
     COUNTED,
     Derived,
@@ -23,14 +24,18 @@ from shapeproof.rules.registry import (
 )
 
 
-def _cell(input: Operand, hidden: Operand, w_ih: Operand, w_hh: Operand) -> Derived:
-    """One step: ``(N, H_in)`` and ``(N, H_out)`` to ``(N, H_out)``; a MAC for every weight."""
+def _cell(input: Operand, hidden: Operand, w_ih: Operand, w_hh: Operand, gates: int) -> Derived:
+    """One step: ``(N, H_in)`` and ``(N, H_out)`` to ``(N, H_out)``; a MAC for every weight, H_out rows of each gate."""
     require_rank(input, (1, 2), "rank", "N,H_in")
     require_rank(hidden, (len(input.shape),), "rank", "N,H_out")
     require("==", input.shape[-1], w_ih.shape[-1], "in-features", f"input_size = {w_ih.shape[-1]}",
             f"{input.shape[-1]}")  # fmt: skip
     require("==", hidden.shape[-1], w_hh.shape[-1], "hidden-size", f"hidden_size = {w_hh.shape[-1]}",
             f"{hidden.shape[-1]}")  # fmt: skip
+    for name, weight in (("weight_ih", w_ih), ("weight_hh", w_hh)):
+        rows = gates * hidden.shape[-1]
+        words = f"{name} with {gates} * {hidden.shape[-1]} = {rows} rows"
+        require("==", weight.shape[0], rows, "hidden-size", words, f"{weight.shape[0]}")
     if len(input.shape) == 2:
         words = f"a state for each of {input.shape[0]} samples"
         require("==", hidden.shape[0], input.shape[0], "hidden-size", words, f"{hidden.shape[0]}")
@@ -39,17 +44,23 @@ def _cell(input: Operand, hidden: Operand, w_ih: Operand, w_hh: Operand) -> Deri
     return Derived(hidden.shape, "(N, H_in), (N, H_out) -> (N, H_out)", line, macs)
 
 
-@rule("gru_cell", "rnn_tanh_cell", "rnn_relu_cell", page="torch.nn.GRUCell")
+@rule("gru_cell", page="torch.nn.GRUCell")
 def gru_cell(input: Operand, hx: Operand, w_ih: Operand, w_hh: Operand, *_: Any) -> Derived:
-    """The next hidden state."""
-    return _cell(input, hx, w_ih, w_hh)
+    """The next hidden state, by three gates."""
+    return _cell(input, hx, w_ih, w_hh, 3)
+
+
+@rule("rnn_tanh_cell", "rnn_relu_cell", page="torch.nn.RNNCell")
+def rnn_cell(input: Operand, hx: Operand, w_ih: Operand, w_hh: Operand, *_: Any) -> Derived:
+    """The next hidden state, without gates."""
+    return _cell(input, hx, w_ih, w_hh, 1)
 
 
 @rule("lstm_cell", page="torch.nn.LSTMCell")
 def lstm_cell(input: Operand, hx: Any, w_ih: Operand, w_hh: Operand, *_: Any) -> Derived:
-    """The next hidden and cell states."""
+    """The next hidden and cell states, by four gates."""
     hidden, cell = hx
-    found = _cell(input, hidden, w_ih, w_hh)
+    found = _cell(input, hidden, w_ih, w_hh, 4)
     return Derived((found.shape, cell.shape), found.formula, found.arithmetic, found.macs)
 
 
@@ -61,6 +72,7 @@ def pack_padded_sequence(input: Operand, lengths: Operand, batch_first: bool = F
     batch = input.shape[0 if batch_first else 1]
     require("==", lengths.shape[0], batch, "target-batch", f"a length for each of {batch} sequences",
             f"{lengths.shape[0]}")  # fmt: skip
+    require(">=", product(input.shape), 1, "empty", "sequences of something", show(input.shape))
     return Derived(((COUNTED, *input.shape[2:]), (COUNTED,)), "(sum of lengths, *)", show(input.shape))
 
 
@@ -83,8 +95,8 @@ def pad_sequence(
     longest = sequences[0].shape[0]
     for operand in sequences[1:]:
         longest = operand.shape[0] if decide(">=", operand.shape[0], longest) else longest
-        require_rank(operand, (len(rest) + 1,), "rank", "L,*")
-        require_shape(operand.shape[1:], rest, "concat", f"sequences of {show(rest)}", show(operand.shape))
+        require_rank(operand, tuple(range(1, 64)), "rank", "L,*")
+        fits(operand.shape, (operand.shape[0], *rest), f"sequences of {show(rest)}", "concat")  # each is copied in
     lead = (len(sequences), longest) if batch_first else (longest, len(sequences))
     line = f"{', '.join(str(operand.shape[0]) for operand in sequences)} -> {longest}"
     return Derived((*lead, *rest), "(longest, B, *)", line)

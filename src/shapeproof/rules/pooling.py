@@ -68,14 +68,15 @@ def _register_average(count: int) -> None:
     rule(f"avg_pool{count}d", page=f"torch.nn.AvgPool{count}d")(avg_pool)
 
 
-def _adaptive(input: Operand, count: int, output_size: Any) -> Derived:
+def _adaptive(input: Operand, count: int, output_size: Any, filled: tuple[int, ...]) -> Derived:
+    """The size that is asked for; ``filled`` are the sizes of which none may be 0."""
     wanted = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * count
     if len(wanted) != count:
         raise Violation("argument", f"{count} output sizes", f"{tuple(wanted)}")
     for want in wanted:
         if want is not None:
             require(">=", want, 0, "argument", "output sizes of at least 0", f"{tuple(wanted)}")
-    for size in input.shape[-count:]:
+    for size in filled:
         require(">=", size, 1, "empty", "no empty dimension", show(input.shape))
     sizes = [have if want is None else want for have, want in zip(input.shape[-count:], wanted, strict=True)]
     shape = (*input.shape[:-count], *sizes)
@@ -89,16 +90,17 @@ def _register_adaptive(count: int) -> None:
         """The windows are made to fit, so that the size asked for comes out; ``None`` keeps that axis."""
         sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * count
         ranks: tuple[int, ...] = (count + 1, count + 2)
-        if count > 1 and all(size == 1 for size in sizes):
-            # PyTorch then takes a mean over the last axes, whatever stands before them
+        mean = all(size == 1 for size in sizes)  # PyTorch then takes a mean over the last axes, of nothing too
+        if count > 1 and mean:  # and whatever stands before them
             ranks = tuple(range(count + (1 if sizes is output_size else 0), 64))
         require_rank(input, ranks, "rank", layout)
-        return _adaptive(input, count, output_size)
+        filled = () if mean else input.shape[-count:] if count < 3 else input.shape[1:]
+        return _adaptive(input, count, output_size, filled)
 
     def adaptive_max_pool(input: Operand, output_size: Any, return_indices: bool = False) -> Derived:
         """The windows are made to fit, so that the size asked for comes out; ``None`` keeps that axis."""
         require_rank(input, (count + 1, count + 2), "rank", layout)
-        found = _adaptive(input, count, output_size)
+        found = _adaptive(input, count, output_size, input.shape[1:])
         return replace(found, shape=(found.shape, found.shape)) if return_indices else found
 
     rule(f"adaptive_avg_pool{count}d", page=f"torch.nn.AdaptiveAvgPool{count}d")(adaptive_avg_pool)

@@ -8,7 +8,19 @@ from typing import Any
 from shapeproof.dims import Shape, product
 from shapeproof.rules.elementwise import broadcast, fits
 from shapeproof.rules.linear import matmul
-from shapeproof.rules.registry import Derived, Operand, Violation, axis, becomes, require, require_shape, rule, show
+from shapeproof.rules.registry import (
+    Derived,
+    Operand,
+    Violation,
+    axis,
+    becomes,
+    require,
+    require_rank,
+    require_shape,
+    rule,
+    show,
+    unchanged,
+)
 
 
 def _of_rank(operand: Operand, rank: int, what: str) -> None:
@@ -309,7 +321,7 @@ def bilinear(input1: Operand, input2: Operand, weight: Operand, bias: Any = None
     return Derived(shape, "(*, in1), (*, in2) -> (*, out)", line, macs)
 
 
-@rule("linalg_multi_dot", "chain_matmul", page="torch.linalg.multi_dot")
+@rule("linalg_multi_dot", page="torch.linalg.multi_dot")
 def multi_dot(*tensors: Any, **named: Any) -> Derived:
     """Matrices multiplied in the order that costs least; the first and the last may be vectors."""
     given = list(tensors[0]) if tensors and isinstance(tensors[0], (list, tuple)) else list(tensors)
@@ -325,6 +337,15 @@ def multi_dot(*tensors: Any, **named: Any) -> Derived:
         found = Operand(matmul(found, other).shape)
     line = " @ ".join(show(operand.shape) for operand in given) + f" -> {show(found.shape)}"
     return Derived(found.shape, "(n, m) @ ... @ (q, p) -> (n, p)", line, _least(_ends(given)))
+
+
+@rule("chain_matmul", page="torch.chain_matmul")
+def chain_matmul(*matrices: Any) -> Derived:
+    """As ``multi_dot``, and also of one matrix; none of them a vector."""
+    given = matrices[0] if isinstance(matrices[0], (list, tuple)) else matrices
+    for operand in given:
+        require_rank(operand, (2,), "rank", "n,m")
+    return multi_dot(given) if len(given) > 1 else unchanged(given[0])
 
 
 def _ends(given: list[Operand]) -> list[int]:

@@ -27,6 +27,8 @@ def _recurrent(args: tuple[Any, ...]) -> tuple[Derived, Any]:
     weights, bidirectional = (args[3], args[8]) if packed else (args[2], args[7])
     if not packed:
         require_rank(sequence, (3,), "rank", "L,N,H_in")
+        length = sequence.shape[1 if args[8] else 0]
+        require(">=", length, 1, "empty", "a sequence of at least 1 step", show(sequence.shape))
     first = states[0] if isinstance(states, (list, tuple)) else states
     tokens = product(sequence.shape[:-1])
     return _run(sequence, first, weights, bidirectional, tokens), states

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapeproof.dims import Shape, product
-from shapeproof.rules.elementwise import elementwise
+from shapeproof.rules.elementwise import broadcast, elementwise
 from shapeproof.rules.registry import Derived, Operand, Unsupported, Violation, axes, axis, becomes, require, rule, show
 
 
@@ -158,7 +158,7 @@ def spread_and_mean(input: Operand, dim: Any = None, unbiased: Any = True, keepd
     return _twice(_spread(input, dim, keepdim))
 
 
-@rule("norm", "frobenius_norm", "nuclear_norm", page="torch.norm")
+@rule("norm", page="torch.norm")
 def norm(input: Operand, p: Any = "fro", dim: Any = None, keepdim: bool = False, *_: Any, **__: Any) -> Derived:
     """Drop the dimensions over which the length is taken; all of them where none is named."""
     floating(input, None, "a norm")
@@ -169,7 +169,11 @@ def norm(input: Operand, p: Any = "fro", dim: Any = None, keepdim: bool = False,
 def vector_norm(input: Operand, ord: Any = 2, dim: Any = None, keepdim: bool = False, **_: Any) -> Derived:
     """Drop the dimensions over which the length is taken; all of them where none is named."""
     floating(input, None, "a norm")
-    return _reduction(input, dim, keepdim)
+    found = _reduction(input, dim, keepdim)
+    if ord == float("inf"):
+        for place in axes(dim, len(input.shape)) if input.shape else ():
+            require(">=", input.shape[place], 1, "empty", "no dim without elements", show(input.shape))
+    return found
 
 
 @rule("linalg_matrix_norm", page="torch.linalg.matrix_norm")
@@ -181,6 +185,20 @@ def matrix_norm(input: Operand, ord: Any = "fro", dim: Any = (-2, -1), keepdim: 
     if len(dim) != 2:
         raise Violation("dim-range", "two dims", str(tuple(dim)))
     return _reduction(input, tuple(dim), keepdim)
+
+
+@rule("frobenius_norm", page="torch.linalg.vector_norm")
+def frobenius_norm(input: Operand, dim: Any = None, keepdim: bool = False) -> Derived:
+    """As ``linalg.vector_norm`` with its second power."""
+    return vector_norm(input, 2, dim, keepdim)
+
+
+@rule("nuclear_norm", page="torch.linalg.matrix_norm")
+def nuclear_norm(input: Operand, dim: Any = (-2, -1), keepdim: bool = False) -> Derived:
+    """As ``linalg.matrix_norm``; the last two dimensions where none are named."""
+    if isinstance(dim, bool):
+        return matrix_norm(input, "nuc", keepdim=dim)
+    return matrix_norm(input, "nuc", dim, keepdim)
 
 
 @rule("linalg_norm", page="torch.linalg.norm")
@@ -225,7 +243,21 @@ def truth_of_all(input: Operand) -> Derived:
     return becomes(input, (), "drop dim")
 
 
-@rule("equal", "allclose", "is_nonzero", page="torch.equal")
+@rule("equal", page="torch.equal")
 def asked(input: Operand, other: Any = None, *_: Any, **__: Any) -> Derived:
     """Python's True or False comes out: no tensor."""
+    return Derived(None, "no tensor", show(input.shape))
+
+
+@rule("allclose", page="torch.allclose")
+def allclose(input: Operand, other: Operand, *_: Any, **__: Any) -> Derived:
+    """Python's True or False, of two tensors that are broadcast."""
+    broadcast([input.shape, other.shape])
+    return Derived(None, "no tensor", f"{show(input.shape)} with {show(other.shape)}")
+
+
+@rule("is_nonzero", page="torch.is_nonzero")
+def is_nonzero(input: Operand) -> Derived:
+    """Python's True or False, of a tensor of one number."""
+    require("==", product(input.shape), 1, "one-number", "a tensor of 1 element", show(input.shape))
     return Derived(None, "no tensor", show(input.shape))

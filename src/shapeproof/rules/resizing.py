@@ -36,6 +36,10 @@ def conv_transpose(
     channels = input.shape[-count - 1]
     require("==", channels, weight.shape[0], "in-channels", f"{weight.shape[0]} input channels", f"{channels}")
     require("mod", channels, groups, "groups", f"in_channels a multiple of groups={groups}", f"{channels}")
+    if 0 in map(int, (*weight.shape, input.shape[0])):
+        raise Unsupported  # what PyTorch takes of nothing depends on the kernel that it chooses
+    for size in input.shape[-count:]:
+        require(">=", size, 1, "empty", "no empty dimension", show(input.shape))
     given = [each_axis(v, count) for v in (stride, padding, dilation, output_padding)]
     out, lines = [], []
     for h, k, s, p, d, extra in zip(input.shape[-count:], weight.shape[2:], *given, strict=True):
