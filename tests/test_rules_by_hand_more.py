@@ -59,6 +59,14 @@ WORKED = [
     ("istft", (t(10, 7), 10), (12,)),
     ("istft", (t(6, 7), 10), (12,)),
     ("is_all_true", (t(4, 6, dtype="bool"),), ()),
+    ("linalg_diagonal", (t(2, 3, 3),), (2, 3)),
+    ("nuclear_norm", (t(2, 3, 4),), (2,)),
+    ("frobenius_norm", (t(2, 3), (1,)), (2,)),
+    ("chain_matmul", (t(2, 3), t(3, 4), t(4, 5)), (2, 5)),
+    ("dropout1d", (t(2, 3, 4), 0.5), (2, 3, 4)),
+    ("adaptive_avg_pool1d", (t(2, 3, 0), 1), (2, 3, 1)),
+    ("batch_norm", (t(0, 3, 4), None, None, None, None, True), (0, 3, 4)),
+    ("pad_sequence", ([t(3, 2), t(1)], True), (2, 3, 2)),
     ("type", (t(4, 6), "torch.DoubleTensor"), (4, 6)),
     ("type", (t(4, 6),), None),
     ("pad_sequence", ([t(5, 2), t(3, 2), t(4, 2)], True), (3, 5, 2)),
@@ -163,3 +171,39 @@ def test_how_many_a_mask_keeps_the_values_decide():
 def test_pieces_may_be_asked_for_by_keyword():
     found = sp.derive(lambda x: (x.tensor_split(indices=(1, 3), dim=1), x.hsplit(sections=2)), (2, 6))
     assert (found.verdict, found.output) == ("proved", (((2, 1), (2, 2), (2, 3)), ((2, 3), (2, 3))))
+
+
+REFUSED = [
+    ("allclose", (t(2, 3), t(2))),
+    ("is_nonzero", (t(2),)),
+    ("chain_matmul", (t(2, 3), t(3))),
+    ("dropout1d", (t(2, 3, 4, 5), 0.5)),
+    ("nuclear_norm", (t(4),)),
+    ("lstm_cell", (t(2, 4), [t(2, 3), t(2, 3)], t(13, 4), t(12, 3))),
+    ("gru_cell", (t(2, 4), t(2, 3), t(9, 4), t(10, 3))),
+    ("rnn_tanh_cell", (t(2, 4), t(2, 3), t(4, 4), t(3, 3))),
+    ("conv2d", (t(2, 3, 0, 5), t(4, 3, 1, 1), None, 1, 1)),
+    ("conv1d", (t(2, 3, 5), t(4, 3, 0))),
+    ("conv1d", (t(2, 4, 5), t(1, 2, 3), None, 1, 0, 1, 2)),
+    ("conv_transpose1d", (t(2, 3, 0), t(3, 4, 3))),
+    ("adaptive_max_pool2d", (t(2, 0, 4, 4), 2)),
+    ("adaptive_avg_pool2d", (t(2, 3, 0, 4), 2)),
+    ("linalg_vector_norm", (t(0), float("inf"))),
+    ("resize", (t(7), 2, -1)),
+]
+
+
+@pytest.mark.parametrize(("name", "args"), REFUSED)
+def test_what_pytorch_refuses_is_foreseen(name, args):
+    with pytest.raises(Violation):
+        derived(name, *args)
+
+
+def test_a_shift_in_place_must_fit_into_its_first_argument():
+    def shifts(a, b):
+        a = a.clone()
+        a <<= b
+        return a
+
+    assert sp.derive(shifts, "int64[3]", "int64[1]").verdict == "proved"
+    assert sp.derive(shifts, "int64[1]", "int64[3]").diagnosis.code == "broadcast"
