@@ -57,15 +57,16 @@ class _Init:
         self.cls = cls
 
     def __get__(self, instance: Any, owner: type) -> Any:
-        self.cls.__init__ = made = _init(dataclasses.fields(self.cls), hasattr(self.cls, "__post_init__"))
+        self.cls.__init__ = made = _init(self.cls)
         return made.__get__(instance, owner)
 
 
-def _init(entries: tuple[dataclasses.Field[Any], ...], checks: bool) -> Any:
+def _init(cls: Any) -> Any:
     """Takes the fields by place or name, writes them past a frozen class's own ``__setattr__``, and lets it check."""
+    frozen = cls.__setattr__ is _refused
     scope: dict[str, Any] = {"MISSING": dataclasses.MISSING}
-    arguments, lines = ["self"], ["__values = self.__dict__"]
-    for entry in entries:
+    arguments, lines = ["self"], ["__values = self.__dict__"] if frozen else []
+    for entry in dataclasses.fields(cls):
         name, value = entry.name, entry.name
         if entry.default_factory is not dataclasses.MISSING:
             scope[f"make_{name}"], scope[f"default_{name}"] = entry.default_factory, dataclasses.MISSING
@@ -73,8 +74,8 @@ def _init(entries: tuple[dataclasses.Field[Any], ...], checks: bool) -> Any:
         elif entry.default is not dataclasses.MISSING:
             scope[f"default_{name}"] = entry.default
         arguments.append(f"{name}=default_{name}" if f"default_{name}" in scope else name)
-        lines.append(f"__values[{name!r}] = {value}")
-    lines += ["self.__post_init__()"] if checks else []
+        lines.append(f"__values[{name!r}] = {value}" if frozen else f"self.{name} = {value}")
+    lines += ["self.__post_init__()"] if hasattr(cls, "__post_init__") else []
     made: dict[str, Any] = {}
     exec(f"def __init__({', '.join(arguments)}): {'; '.join(lines)}", scope, made)  # noqa: S102  # of our own fields
     return made["__init__"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor, nn
@@ -26,15 +27,15 @@ class Anatomy:
     parameters: tuple[Tensor, ...] = ()
     buffers: tuple[Tensor, ...] = ()
 
-    @property
+    @cached_property
     def sized(self) -> tuple[Tensor, ...]:
-        """Parameters and buffers that have a size already."""
+        """Parameters and buffers that have a size before the run."""
         return tuple(tensor for tensor in (*self.parameters, *self.buffers) if not is_lazy(tensor))
 
     @property
     def waits(self) -> bool:
         """Whether some layer takes its sizes from the first input."""
-        return any(map(is_lazy, (*self.parameters, *self.buffers)))
+        return len(self.sized) < len(self.parameters) + len(self.buffers)
 
     @property
     def on_meta(self) -> bool:

@@ -11,7 +11,7 @@ from shapeproof.dims import Dim, plain
 from shapeproof.dims.conditions import Condition, collecting, note
 from shapeproof.rules.registry import Derived, Operand, Rule
 
-_PLAIN = (int, str, type(None))
+_PLAIN = frozenset((int, str, type(None)))
 _INTS = frozenset([int])
 _TYPED = (bool, float, complex, torch.dtype, torch.device, torch.layout, torch.memory_format)
 
@@ -56,9 +56,9 @@ def _key(value: Any) -> Any:
     if kind is tuple and _INTS.issuperset(map(type, value)):  # as shapes, strides and windows are
         return value
     if kind in (tuple, list, torch.Size):
-        return kind, *map(_key, value)
+        return kind, *[part if type(part) in _PLAIN else _key(part) for part in value]
     if kind is dict:
-        return kind, *((name, _key(part)) for name, part in value.items())
+        return kind, *[(name, part if type(part) in _PLAIN else _key(part)) for name, part in value.items()]
     if kind in _TYPED:
         return kind, value
     raise TypeError(f"a {kind.__name__} is not compared")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 from torch import Tensor
 
 from shapeproof.capture.anatomy import Anatomy
 from shapeproof.capture.trace import Call, Manner
-from shapeproof.dims import plain
 from shapeproof.records import dataclass, usual
 
 WEIGHTS = 2 * 2**30  # bytes of parameters and buffers
@@ -36,7 +33,7 @@ class Effort:
         if call.derived is None:
             return
         self.macs += int(call.derived.macs or 0)
-        self.elements += sum(math.prod(map(plain, shape)) for shape in call.derived.shapes)
+        self.elements += call.derived.elements
         if self.macs > MACS * self.share:
             raise TooMuch(f"it takes more than {MACS * self.share / 1e9:g} G multiply-adds")
         if self.elements > ELEMENTS * self.share:

@@ -123,11 +123,13 @@ class Recorder(TorchFunctionMode):
         self._detailed = detailed
         self._bare = bare
 
-    def know(self, tensor: Tensor, shape: Shape, maker: int | None = None, below: int | None = None) -> None:
-        """Note the shape with letters of a tensor, and the size that its whole numbers count up to."""
+    def know(self, tensor: Tensor, shape: Shape, maker: int | None = None, below: int | None = None) -> int:
+        """Note a tensor's shape with letters and what its whole numbers count up to; say in which memory it lies."""
         known = _Known(weakref.ref(tensor), shape, size_of(tensor), maker, below)
         self._known[id(tensor)] = known
-        self._by_memory[memory(tensor)] = known
+        place = memory(tensor)
+        self._by_memory[place] = known
+        return place
 
     def enters(self, tensor: Tensor, shape: Shape) -> None:
         """Note an input of the model."""
@@ -356,8 +358,7 @@ class Recorder(TorchFunctionMode):
         old = set(map(memory, tensors((args, kwargs))))
         for place, leaf in enumerate(leaves):
             shape = shapes[place] if agree else real[place]
-            self.know(leaf, shape, index, below)
-            where = memory(leaf)
+            where = self.know(leaf, shape, index, below)
             if where not in old:
                 self._kept.made(where)
                 call.bytes_out += (

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, cached_property
 from inspect import CO_VARARGS
 from typing import Any
 
-from shapeproof.dims import Dim, Shape
+from shapeproof.dims import Dim, Shape, plain
 from shapeproof.dims.conditions import Condition, compare, note, relation
 from shapeproof.records import dataclass, usual
 from shapeproof.rules.window import Window
@@ -104,6 +105,11 @@ class Derived:
     def shapes(self) -> list[Shape]:
         """The shapes that come out, in order."""
         return sizes_in(self.shape)
+
+    @cached_property
+    def elements(self) -> int:
+        """How many numbers come out, all together."""
+        return sum(math.prod(map(plain, shape)) for shape in self.shapes)
 
 
 class Violation(Exception):  # noqa: N818  # not an error of ours: a finding, caught by capture
