@@ -179,3 +179,23 @@ def test_the_solution_is_what_pytorch_does_on_a_whole_grid():
             except RuntimeError:
                 runs = False
             assert found.contains(H=h, W=w) is runs
+
+
+def test_a_view_that_a_floor_must_not_shorten_needs_multiples():
+    d = sp.derive(lambda x: x.view(x.shape[0], 4, x.shape[2] // 2, 2, x.shape[3] // 3, 3), "N,4,H,W")
+    assert str(d.domain) == "H = 0 mod 2, H >= 2, W = 0 mod 3, W >= 3, N >= 1"
+    assert d.domain.exact
+    half = nn.Conv2d(1, 1, 2, 2)
+    d = sp.derive(lambda x: (y := half(x)).view(1, y.shape[2] // 2, 2, y.shape[3]), "1,1,H,4")
+    assert [h for h in range(1, 20) if d.domain.contains(H=h)] == [4, 5, 8, 9, 12, 13, 16, 17]
+
+
+def test_windows_put_together_as_their_count_over_the_windows_of_a_picture():
+    def windows(x, w=4):
+        n, h, wide, c = x.shape
+        y = x.view(n, h // w, w, wide // w, w, c).transpose(2, 3).reshape(-1, w, w, c)
+        count = int(y.shape[0] / (h * wide / w / w))
+        return y.view(count, h // w, wide // w, w, w, -1).transpose(2, 3).reshape(count, h, wide, -1) + x
+
+    d = sp.derive(windows, "2,H,W,8")
+    assert (d.verdict, str(d.domain)) == ("proved", "H = 0 mod 4, H >= 4, W = 0 mod 4, W >= 4")

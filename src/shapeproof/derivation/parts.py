@@ -10,12 +10,14 @@ from fractions import Fraction
 
 from shapeproof.derivation.domain import FREE, Domain, Part
 from shapeproof.dims.conditions import Relation
-from shapeproof.dims.expr import Poly, Symbol, constant, symbol
+from shapeproof.dims.expr import Floor, Node, Poly, Symbol, constant, symbol
 from shapeproof.dims.solve import Sizes, solve
 
 MOST_BOXES = 400
 MOST_JOINED = 40
 MOST_WIDENED = 8
+MOST_APART = 4  # remainders of one letter that are looked at one by one
+MOST_DIVIDED = 65  # up to which number a size may be divided by, for a floor of it to be told
 MOST_TRIED = 2000  # points at which a condition between letters with few sizes is tried
 MOST_FACTOR = 16  # up to this number, `a product of sizes is at least it` is shared out among the sizes
 
@@ -101,12 +103,26 @@ def _part(letters: Sequence[str], single: Mapping[str, list[Relation]], way: Way
 
 def _without_what_follows(part: Part) -> Part:
     """Leave out conditions that hold for all sizes of the box: with ``H = 0 mod 2`` put ``2*H`` for H."""
-    given = {
-        name: symbol(name).scaled(sizes.period) + constant((sizes.smallest or 1) - sizes.period)
-        for name, sizes in part.box.items()
-        if sizes.period > 1 and len(sizes.remainders) == 1 and not sizes.intervals
-    }
-    return replace(part, open=tuple(r for r in part.open if not r.put(given).always))
+    spaced = {n: s for n, s in part.box.items() if s.period > 1 and not s.intervals and len(s.remainders) <= MOST_APART}
+    each = itertools.product(*([(n, s.start, s.period, r) for r in s.remainders] for n, s in spaced.items()))
+    ends = {n: s.intervals[0] for n, s in part.box.items() if s.period == 1 and len(s.intervals) == 1}
+    only = {n: constant(low) for n, (low, high) in ends.items() if low == high}
+    ways = [only | {n: _counted(n, *rest) for n, *rest in way} for way in each]
+    return replace(part, open=tuple(r for r in part.open if not all(_follows(r.put(w), part, spaced) for w in ways)))
+
+
+def _follows(relation: Relation, part: Part, counted: Mapping[str, Sizes]) -> bool:
+    """Whether a relation holds for all sizes, or in one letter for all of its set; not that of a ``counted`` one."""
+    if relation.always or len(relation.letters) != 1:
+        return relation.always
+    name = next(iter(relation.letters))
+    found = solve([relation], name) if name not in counted else None
+    return found is not None and part.box[name].joined(found) == found
+
+
+def _counted(name: str, start: int, period: int, remainder: int) -> Poly:
+    """A size of one remainder, counted from the first that is not below ``start``."""
+    return symbol(name).scaled(period) + constant(start + (remainder - start) % period - period)
 
 
 def _tried_out(part: Part) -> Part | None:
@@ -207,6 +223,8 @@ def _contradict(relations: Sequence[Relation]) -> bool:
 
 def _ways(relation: Relation) -> list[Way] | None:
     """A product of factors in one letter each against a number: every way in which the factors can meet it."""
+    if (divided := _divided(relation)) is not None:
+        return divided
     found = _factors(relation)
     if found is None:
         return _taken_apart(relation)
@@ -246,6 +264,35 @@ def _taken_apart(relation: Relation) -> list[Way] | None:
     for side in sides:
         neither = dict(_both(neither, {next(iter(side.letters)): (side,)}))
     return [neither]
+
+
+def _divided(relation: Relation) -> list[Way] | None:
+    """``4*floor(H/2)*floor(W/2) = H*W``: no floor drops anything, or one of the sizes on the right is 0."""
+    terms = (relation.left - relation.right).terms
+    if relation.kind != "==" or len(terms) != 2 or not all(len(product) > 1 for product, _ in terms):
+        return None
+    (lower, a), (upper, b) = terms if abs(Fraction(terms[0][1])) > abs(Fraction(terms[1][1])) else terms[::-1]
+    pairs = [_pair(small, [big for big, _ in upper]) for small, power in lower if power == 1]
+    if None in pairs or len(pairs) != len(lower) or len(upper) != len(lower) or any(power != 1 for _, power in upper):
+        return None
+    found = [pair for pair in pairs if pair is not None]
+    names = {name for name, _, _ in found}
+    if len(names) != len(found) or Fraction(a) / Fraction(b) != -math.prod(times for _, _, times in found):
+        return None
+    zero = [{name: (Relation("==", big, constant(0)),)} for name, big, _ in found if big != symbol(name)]
+    return [{name: (Relation("mod", big, constant(times)),) for name, big, times in found}, *zero]
+
+
+def _pair(small: Node, sizes: Sequence[Node]) -> tuple[str, Poly, int] | None:
+    """The size of which a floor takes a part: its letter, the size, and the whole number that it is divided by."""
+    if not isinstance(small, Floor) or len(small.body.letters) != 1:
+        return None
+    for size in sizes:
+        inside = size.body if isinstance(size, Floor) else Poly(((((size, 1),), 1),))
+        for times in range(2, MOST_DIVIDED):
+            if inside.scaled(Fraction(1, times)) == small.body:
+                return next(iter(small.body.letters)), Poly(((((size, 1),), 1),)), times
+    return None
 
 
 def _factors(relation: Relation) -> tuple[dict[str, Poly], Fraction] | None:

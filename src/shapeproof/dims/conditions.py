@@ -40,7 +40,10 @@ class Relation:
 
     def holds(self, sizes: Mapping[str, int]) -> bool:
         """Whether it is true for these sizes. Raises ``KeyError`` for a letter without a size."""
-        return compare(self.kind, self.left.value(sizes), self.right.value(sizes))
+        try:
+            return compare(self.kind, self.left.value(sizes), self.right.value(sizes))
+        except ZeroDivisionError:  # who computes such a size divides by nothing there, and raises
+            return False
 
     @property
     def negated(self) -> Relation:
@@ -76,7 +79,10 @@ class Relation:
 
     def put(self, given: Mapping[str, Poly]) -> Relation:
         """The same with expressions for letters."""
-        return Relation(self.kind, self.left.put(given), self.right.put(given))
+        try:
+            return Relation(self.kind, self.left.put(given), self.right.put(given))
+        except ZeroDivisionError:  # as in `holds`
+            return NEVER
 
     @property
     def always(self) -> bool:
@@ -104,6 +110,9 @@ class Relation:
         return f"{left} {_SIGNS[self.kind]} {right}"
 
 
+NEVER = Relation("==", constant(0), constant(1))
+
+
 def _remainder(difference: Poly) -> tuple[Poly, int, int] | None:
     """``P - n*floor(P/n) - r`` as P, n and r; ``None`` for anything else."""
     for product, coefficient in difference.terms:
@@ -124,7 +133,10 @@ def _positive(difference: Poly) -> bool:
     """Whether a sum of growing terms is above 0 for all sizes from 1, as far as its form shows."""
     if not all(c > 0 for product, c in difference.terms if product):
         return False
-    return difference.value(dict.fromkeys(difference.letters, 1)) > 0
+    try:
+        return difference.value(dict.fromkeys(difference.letters, 1)) > 0
+    except ZeroDivisionError:  # a quotient by what is 0 there
+        return False
 
 
 def _sides(difference: Poly) -> tuple[Poly, Poly]:
