@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
-from shapeproof.capture.letters import with_letters
 from shapeproof.capture.refusal import python_failure, said_by
 from shapeproof.capture.run import run
 from shapeproof.capture.trace import Call, Manner, Trace
@@ -38,11 +38,18 @@ def derived(
         told: the inputs as text.
         like: how the model was run before, where this is one of many runs of it.
     """
+    once = functools.partial(run, model, args, kwargs, like)
     with collecting() as conditions:
-        trace = with_letters(lambda: run(model, args, kwargs, like)) if sizes else run(model, args, kwargs, like)
+        trace = _with_letters(once) if sizes else once()
     trace.entering = [shape if shape is not None else tuple(value.shape) for value, shape in (*args, *kwargs.values())
                       if shape is not None or isinstance(value, Tensor)]  # fmt: skip
     return assembled(model, trace, conditions, sizes, told)
+
+
+def _with_letters(once: Callable[[], Trace]) -> Trace:
+    from shapeproof.capture.letters import with_letters  # here, since numbers alone do without it
+
+    return with_letters(once)
 
 
 def assembled(

@@ -6,12 +6,10 @@ import importlib
 import json
 from collections.abc import Callable
 from dataclasses import field
-from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from shapeproof.capture.trace import Manner, Trace
-from shapeproof.derivation.domain import Domain, whole
 from shapeproof.dims import Dim, Shape
 from shapeproof.dims.conditions import Condition
 from shapeproof.errors import DomainError, ShapeproofError
@@ -19,6 +17,9 @@ from shapeproof.records import dataclass, usual
 from shapeproof.rules.window import Window, arguments
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from shapeproof.derivation.domain import Domain
     from shapeproof.derivation.keeping import Kept
     from shapeproof.derivation.places import Places
 
@@ -268,6 +269,8 @@ class Derivation:
         unknown = sizes.keys() - dict(self.sizes).keys()
         if unknown or self._again is None:
             raise DomainError(f"no free dimension is called {', '.join(sorted(unknown)) or '...'}")
+        from shapeproof.derivation.domain import whole  # here, since numbers alone do without it
+
         sizes = whole(sizes)
         low = [f"{name}={size}" for name, size in sizes.items() if size < 1]
         if low:
