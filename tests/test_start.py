@@ -1,5 +1,6 @@
 """Fast to start: importing the package and asking for help load neither torch nor numpy."""
 
+import ast
 import resource
 import subprocess
 import sys
@@ -38,3 +39,25 @@ def test_help_takes_less_than_a_fifth_of_a_second():
         subprocess.run([sys.executable, "-m", "shapeproof", "--help"], capture_output=True, check=True)
         times.append(processor_time() - began)
     assert min(times) < 0.2
+
+
+LOADED = "print(sorted(name for name in sys.modules if name.startswith('shapeproof')))"
+
+
+def loaded(code):
+    done = subprocess.run([sys.executable, "-c", f"import sys; {code}"], capture_output=True, text=True, check=True)
+    return [ast.literal_eval(line) for line in done.stdout.splitlines()]
+
+
+def test_where_torch_is_loaded_derive_is_loaded_with_the_package():
+    without, along = loaded(f"import shapeproof; {LOADED}; shapeproof.derive; {LOADED}")
+    assert "shapeproof.derivation.derive" not in without
+    assert loaded(f"import torch, shapeproof; {LOADED}") == [along]
+
+
+@pytest.mark.parametrize("network", ["FourStage()", "torch.nn.Sequential(torch.nn.Linear(784, 9), torch.nn.Dropout())"])
+def test_a_first_call_at_numbers_loads_nothing_more(network):
+    made = f"import torch, shapeproof; from shapeproof.models.document import FourStage; model = {network}"
+    call = "shapeproof.derive(model, (2, 784) if len(list(model.parameters())) < 3 else (2, 1, 28, 28)).verdict"
+    before, after = loaded(f"{made}; {LOADED}; assert {call} == 'proved'; {LOADED}")
+    assert before == after

@@ -216,3 +216,15 @@ def test_a_table_is_copied_only_where_its_rows_are_brought_to_a_norm(norm, kept)
     with mock.patch.object(Memory, "about_to_write", autospec=True) as copies:
         assert sp.derive(model, "int64[2,3]").verdict == "proved"
     assert copies.call_count == kept
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_pythons_collector_runs_afterwards_as_before(collects):
+    before = gc.isenabled()
+    try:
+        (gc.enable if collects else gc.disable)()
+        for end in (torch.relu, fails):
+            sp.derive(lambda x, end=end: end(x), (2, 3))
+            assert gc.isenabled() is collects
+    finally:
+        (gc.enable if before else gc.disable)()
