@@ -63,9 +63,8 @@ _COMPILED = "compiled by TorchScript: its operations are not Python's to see; de
 
 # Operations after which a tensor holds no other values than before.
 _SAME_VALUES = frozenset(
-    """broadcast_to chunk clone contiguous cpu cuda detach expand expand_as flatten flip getitem int long movedim narrow
-    permute repeat reshape select split squeeze swapaxes t T tile to transpose type_as unbind unflatten unsqueeze view
-    view_as""".split()
+    """broadcast_to clone contiguous cpu cuda detach expand expand_as flatten flip getitem int long movedim permute
+    repeat reshape squeeze swapaxes t T tile to transpose type_as unflatten unsqueeze view view_as""".split()
 )
 
 
@@ -354,7 +353,7 @@ class Recorder(TorchFunctionMode):
         index = len(self.trace.calls) - 1
         below = call.derived.below if call.derived else None
         if args and isinstance(args[0], Tensor):
-            below = self._below(call.op, *args[:2]) or below
+            below = self._below(call.op, result, *args[:2]) or below
         old = set(map(memory, tensors((args, kwargs))))
         for place, leaf in enumerate(leaves):
             shape = shapes[place] if agree else real[place]
@@ -366,10 +365,11 @@ class Recorder(TorchFunctionMode):
                 )
                 call.made += ((place, leaf.element_size()),)
 
-    def _below(self, op: str, first: Tensor, other: Any = None) -> int | None:
-        """Below which size whole numbers stay when they are rearranged, or when a number is added to them."""
+    def _below(self, op: str, result: Any, first: Tensor, other: Any = None) -> int | None:
+        """Below which size whole numbers stay when all are rearranged, or when a number is added to them."""
         moved = op == "add" and isinstance(other, int) and other >= 0
-        known = self._operand(first).below if moved or op in _SAME_VALUES else None
+        kept = op in _SAME_VALUES and isinstance(result, Tensor) and result.numel() >= first.numel()
+        known = self._operand(first).below if moved or kept else None
         return known + other if known is not None and moved else known
 
     def enter(self, module: nn.Module, args: Any) -> None:

@@ -13,10 +13,12 @@ from torch.utils._pytree import tree_map
 
 from shapeproof.capture.source import is_ours, source_line
 from shapeproof.capture.trace import Call, Trace
+from shapeproof.dims import ceil_div
 from shapeproof.dims.conditions import Condition, relation
 from shapeproof.rules.registry import Violation
 
 _TABLES = ("embedding", "cross_entropy", "nll_loss")  # an index beyond the table, or beyond the classes
+_IN_PIECES = frozenset("unbind split chunk tensor_split hsplit vsplit dsplit".split())
 _LAYERS = Path(nn.modules.__file__).parent
 
 
@@ -37,17 +39,29 @@ def about_shapes(trace: Trace, error: Exception) -> bool:
 
 
 def _unpacking(trace: Trace, error: BaseException) -> Condition | None:
-    """What ``a, b, c = x`` needs of a tensor: as many parts as there are names; ``None`` for any other failure."""
+    """What ``a, b, c = x`` needs of a tensor, or of its pieces: as many as there are names; ``None`` otherwise."""
     tb = error.__traceback__
     while tb is not None and tb.tb_next is not None:
         tb = tb.tb_next
     last = trace.calls[-1] if trace.calls else None
-    if tb is None or last is None or last.op != "unbind" or not isinstance(error, ValueError):
+    if tb is None or last is None or last.op not in _IN_PIECES or not isinstance(error, ValueError):
         return None
     code = tb.tb_frame.f_code.co_code
-    parts, names = last.inputs[0][0], code[tb.tb_lasti + 1]
+    parts, names = _pieces(last), code[tb.tb_lasti + 1]
     unpacks = dis.opname[code[tb.tb_lasti]] == "UNPACK_SEQUENCE" and names != int(parts)
     return Condition(relation("==", parts, names), "unpack") if unpacks else None
+
+
+def _pieces(call: Call) -> int:
+    """How many tensors a call gave; with letters, where a size is the number, or divided by a plain one."""
+    given, named = call.asked or ((), {})
+    shape = call.inputs[0]
+    if call.op == "unbind" and given:
+        return shape[int(named.get("dim", (*given, 0)[1]))]
+    each = named.get("split_size", (*given, None)[1]) if call.op == "split" and given else None
+    if isinstance(each, int):
+        return ceil_div(shape[int(named.get("dim", (*given, 0)[2]))], each)
+    return len(call.output)
 
 
 def _asked(error: BaseException) -> str:
@@ -135,7 +149,9 @@ def python_failure(trace: Trace) -> Call | None:
     unpacked = _unpacking(trace, trace.error)
     if unpacked is not None:
         wanted, came = unpacked.relation.right, unpacked.relation.left
-        call.violation = Violation("unpack", f"a first dimension of {wanted}, one for each name", str(came), unpacked)
+        whole = before is not None and before.op == "unbind" and _pieces(before) is before.inputs[0][0]
+        what = f"a first dimension of {wanted}" if whole else f"{wanted} pieces"
+        call.violation = Violation("unpack", f"{what}, one for each name", str(came), unpacked)
         call.op = "unpack"
     call.op = type(owner).__name__ if isinstance(owner, nn.Module) and unpacked is None else call.op
     checked_input = frames[-1].f_locals.get("input")  # the name that PyTorch's own checks give it

@@ -16,7 +16,7 @@ from shapeproof.collector import uncollected
 from shapeproof.derivation.model import Cost, Derivation, Diagnosis, ShapeWarning, Step, Verdict
 from shapeproof.derivation.steps import steps_of
 from shapeproof.dims.conditions import Condition, collecting
-from shapeproof.rules.registry import Violation
+from shapeproof.rules.registry import Violation, find
 
 
 @uncollected()
@@ -57,6 +57,11 @@ def assembled(
 ) -> Derivation:
     """Make a derivation of what one run showed; ``conditions`` is what held of the letters in it."""
     failing = python_failure(trace)
+    unpacked = failing.violation.condition if failing and failing.violation and failing.op == "unpack" else None
+    if unpacked and unpacked.relation.letters:
+        # which number of pieces there were does not matter: it is not that of the names
+        counted = _decided(trace.calls[-1])
+        conditions = [condition for condition in conditions if condition not in counted]
     calls = [*trace.calls, failing] if failing else trace.calls
     steps = steps_of(calls, trace.parameters)
     verdict = _verdict(steps)
@@ -76,6 +81,15 @@ def assembled(
         manner=trace.manner,
         _trace=trace if sizes and verdict == "proved" else None,
     )
+
+
+def _decided(call: Call) -> list[Condition]:
+    """What the rule of a call finds of the sizes on its way."""
+    known = find(call.op)
+    with collecting() as stated:
+        if known and call.asked:
+            known(*call.asked)
+    return [condition for condition in stated if condition.is_way]
 
 
 def _warnings(model: Any, trace: Trace, steps: tuple[Step, ...]) -> tuple[ShapeWarning, ...]:

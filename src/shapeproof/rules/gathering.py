@@ -40,7 +40,7 @@ def same_rank(index: Operand, into: Shape) -> None:
 
 def is_empty(operand: Operand) -> bool:
     """Whether there is no element at all."""
-    return int(product(operand.shape)) == 0
+    return decide("==", product(operand.shape), 0)
 
 
 @rule("gather", page="torch.gather")

@@ -115,7 +115,10 @@ def indexed(shape: Shape, index: Any) -> Shape:
             tensors.append((int(part),) if isinstance(part, bool) else (COUNTED,))
             places.append(len(out) + len(places))
         elif isinstance(part, Operand):
-            next(sizes)
+            size = next(sizes)
+            if part.below is not None:
+                words = f"more than {part.below - 1}, the largest position"
+                require(">=", size, part.below, "index-range", words, f"a dimension of {size}")
             if part.shape:
                 tensors.append(part.shape)
                 places.append(len(out) + len(places))

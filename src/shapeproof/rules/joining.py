@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shapeproof.dims import Shape
+from shapeproof.dims.conditions import decide
 from shapeproof.rules.registry import Derived, Operand, Violation, axis, require, require_shape, rule, show
 
 
 @rule("cat", "concat", "concatenate", page="torch.cat")
 def cat(tensors: Sequence[Operand], dim: int = 0) -> Derived:
     """Sizes add up along ``dim`` and must be equal elsewhere. An empty one-dimensional tensor is passed over."""
-    joined = [operand.shape for operand in tensors if [int(s) for s in operand.shape] != [0]]
+    lists = all(len(operand.shape) == 1 for operand in tensors)
+    joined = [operand.shape for operand in tensors if lists or not _passed_over(operand.shape)]
     if not tensors:
         raise Violation("concat", "at least one tensor", "none")
     if not joined:
@@ -29,6 +32,10 @@ def cat(tensors: Sequence[Operand], dim: int = 0) -> Derived:
     total = sum((shape[place] for shape in joined[1:]), first[place])
     line = f"{' + '.join(str(shape[place]) for shape in joined)} = {total}"
     return Derived((*first[:place], total, *first[place + 1 :]), "sum along dim", line)
+
+
+def _passed_over(shape: Shape) -> bool:
+    return len(shape) == 1 and decide("==", shape[0], 0)
 
 
 @rule("stack", page="torch.stack")
