@@ -199,3 +199,24 @@ def test_windows_put_together_as_their_count_over_the_windows_of_a_picture():
 
     d = sp.derive(windows, "2,H,W,8")
     assert (d.verdict, str(d.domain)) == ("proved", "H = 0 mod 4, H >= 4, W = 0 mod 4, W >= 4")
+
+
+def test_a_model_that_unrolls_over_a_size_keeps_no_other_size_out():
+    cell = nn.GRUCell(3, 4)
+
+    def decodes(x):
+        state, out = torch.zeros(x.shape[0], 4), []
+        for t in range(x.shape[1]):
+            state = cell(x[:, t], state)
+            out.append(state)
+        return torch.stack(out, 1) + x[..., :1]
+
+    d = sp.derive(decodes, "N,T,3")
+    assert (str(d.domain), d.domain.exact) == ("N >= 1, T >= 1", False)
+    assert d.domain.why == "the steps are those of T = 28, and other sizes ran too"
+    assert (d.domain.contains(T=5), d.at(N=2, T=5).output) == (True, (2, 5, 4))
+
+
+def test_a_range_of_whole_floats_keeps_its_letter():
+    d = sp.derive(lambda x: (torch.arange(len(x) - 1, -1, -1.0), torch.arange(0.0, x.shape[0] * 2.0)), "N,2")
+    assert (str(d.output), d.domain.exact) == ("((N,), (2*N,))", True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from shapeproof.capture.trace import Trace
-from shapeproof.derivation.domain import Domain, Part
+from shapeproof.derivation.domain import FREE, Domain, Part
 from shapeproof.derivation.edges import edges
 from shapeproof.derivation.explore import Way, explore, hold, sample
 from shapeproof.derivation.model import Derivation, ShapeWarning, Step
@@ -90,7 +90,13 @@ def checked(derivation: Derivation, derive_at: DeriveAt, run_at: RunAt) -> Deriv
     domain = solved(tuple(first.sizes), [way for way in ways if way.runs])
     if not all(way.proved for way in ways if way.runs):
         doubt = doubt or "an operation has no rule"
-    lost, unlike = _borne_out(derivation, first, domain, run_at)
+    lost, unlike, beyond = _borne_out(derivation, first, domain, run_at)
+    wider, names = _opened(domain, beyond)
+    if names:
+        also_lost, contradicts, _ = _borne_out(derivation, first, wider, run_at)
+        if not contradicts:
+            domain, lost = wider, lost or also_lost
+            unlike = f"the steps are those of {_words({n: first.sizes[n] for n in names})}, and other sizes ran too"
     doubt = doubt or unlike
     domain = replace(domain, exact=not doubt and lost is None and bool(domain.parts), why=doubt)
     warnings = derivation.warnings + ((_lost(lost),) if lost else ())
@@ -108,11 +114,32 @@ def solved(letters: Sequence[str], ways: Sequence[Way]) -> Domain:
     return Domain(tuple(letters), tuple(sorted(simplified(parts), key=lambda p: (p.branch != first, by_likeness(p)))))
 
 
-def _borne_out(derivation: Derivation, way: Way, domain: Domain, run_at: RunAt) -> tuple[Step | None, str]:
-    """The first step that lost a letter, and what a run near an edge contradicts."""
+def _opened(domain: Domain, beyond: Sequence[Mapping[str, int]]) -> tuple[Domain, list[str]]:
+    """The domain with any size of the letters that alone kept sizes out which ran, and these letters.
+
+    So it is where a model unrolls over a size: its steps, and with them what they require, are those of one size.
+    """
+    opened: dict[str, None] = {}
+    parts: list[Part] = []
+    for part in domain.parts:
+        for sizes in beyond:
+            outside = [name for name in part.box if sizes[name] not in part.box[name]]
+            free = replace(part, box={**part.box, **dict.fromkeys(outside, FREE)})
+            if len(outside) == 1 and outside[0] not in part.ties and free.contains(sizes):
+                part = free
+                opened[outside[0]] = None
+        parts.append(part)
+    return replace(domain, parts=tuple(simplified(parts))), list(opened)
+
+
+def _borne_out(
+    derivation: Derivation, way: Way, domain: Domain, run_at: RunAt
+) -> tuple[Step | None, str, list[dict[str, int]]]:
+    """The first step that lost a letter, what a run near an edge contradicts, and sizes outside that ran."""
     inside, outside = edges(domain, way.sizes, few=len(derivation.steps) > MANY_STEPS)
     lost: Step | None = None
     unlike = ""
+    beyond: list[dict[str, int]] = []
     for sizes in inside:
         trace = _safely(run_at, sizes, light(derivation, sizes))
         if trace is None or trace.error is not None:
@@ -123,7 +150,8 @@ def _borne_out(derivation: Derivation, way: Way, domain: Domain, run_at: RunAt) 
         trace = _safely(run_at, sizes, light(derivation, sizes))
         if trace is not None and trace.error is None:
             unlike = unlike or f"it runs at {_words(sizes)} too"
-    return lost, unlike
+            beyond.append(sizes)
+    return lost, unlike, beyond
 
 
 def _words(sizes: dict[str, int]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from shapeproof.dims import DimFloat
 from shapeproof.dims.conditions import decide
 from shapeproof.rules.elementwise import elementwise
 from shapeproof.rules.registry import (
@@ -68,8 +69,9 @@ def arange(*args: Any, start: Any = 0, end: Any = None, step: Any = 1, **_: Any)
         start, end, step = (*args, step)[:3]
     if any(isinstance(number, Operand) for number in (start, end, step)):
         return Derived((COUNTED,), "ceil((end - start)/step)", "from values")
-    whole = all(isinstance(number, int) for number in (start, end, step))
     words, got = "a step that leads from start to end", f"{start}, {end}, {step}"
+    start, end, step = map(_as_whole, (start, end, step))
+    whole = all(isinstance(number, int) for number in (start, end, step))
     if step == 0 or (not whole and (float(end) - float(start)) * float(step) < 0):
         raise Violation("argument", words, got)
     if whole:
@@ -79,6 +81,13 @@ def arange(*args: Any, start: Any = 0, end: Any = None, step: Any = 1, **_: Any)
     line = f"ceil(({end} - {start})/{step}) = {count}"
     counts = whole and int(step) == 1 and int(start) >= 0
     return Derived((count,), "ceil((end - start)/step)", line, below=end if counts else None)
+
+
+def _as_whole(number: Any) -> Any:
+    """A float that is a whole number, for every size where it has letters, as that number."""
+    if isinstance(number, DimFloat):
+        return math.floor(number) if number.expr.is_integral else number
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 @rule("linspace", "logspace", page="torch.linspace")
