@@ -14,7 +14,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "deepseek_v2": {"n_routed_experts": 8, "num_experts_per_tok": 2}, "timm_backbone": {"backbone": "resnet18"},
     "esm": {"vocab_size": 33, "pad_token_id": 1, "mask_token_id": 32}, "funnel": {"block_sizes": [2, 2, 2]},
     "chameleon": {"vocabulary_map": {"<image>": 4, "IMGIMGAZ": 5}}, "videomae": {"num_frames": 16},
-    "vjepa2": {"frames_per_clip": 4, "crop_size": 128},
+    "tvp": {"num_frames": 2}, "vjepa2": {"frames_per_clip": 4, "crop_size": 128},
 }  # fmt: skip
 
 
