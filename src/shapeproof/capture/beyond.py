@@ -82,8 +82,43 @@ def without_batch(tensor: Tensor, shape_of: Callable[[Tensor], Any]) -> Any:
     return tuple(whole[:place] + whole[place + 1 :])
 
 
-def as_indexing(name: str, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
-    """Name and arguments of a call; inside ``vmap`` PyTorch reads ``x[...]`` by a function of its own."""
+def as_called(func: Any, name: str, args: Any, kwargs: Any) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    """Name and arguments of a call as the model's author would have written it.
+
+    Inside ``vmap`` PyTorch reads ``x[...]`` by a function of its own. What ``torch.export`` has written calls PyTorch's
+    inner operators, which take the same by the names of their schemas.
+    """
     if name == "custom_function_call" and getattr(args[0], "__name__", "") == "ModIndex":
-        return "getitem", (args[1], tuple(args[2]))
-    return name, args
+        return "getitem", (args[1], tuple(args[2])), kwargs
+    if isinstance(func, torch._ops.OpOverload) and func.namespace == "aten" and name not in _IN_ORDER:
+        return _by_schema(func, name, args, kwargs)
+    return name, args, kwargs
+
+
+_IN_ORDER = frozenset(["lstm", "gru", "rnn_tanh", "rnn_relu"])  # whose public forms take no names
+
+
+def _by_schema(func: Any, name: str, args: Any, kwargs: Any) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    """An inner operator's arguments by the names that the public operation gives them."""
+    names = (argument.name for argument in func._schema.arguments)
+    given = dict(zip(names, args, strict=False)) | kwargs
+    given.pop("cudnn_enabled", None)
+    if name == "slice":
+        dim = given.get("dim", 0) % given["self"].dim()
+        part = slice(given.get("start"), given.get("end"), given.get("step"))
+        return "getitem", (given["self"], (*[slice(None)] * dim, part)), {}
+    if name == "embedding":
+        return name, (given["indices"], given["weight"]), {}
+    if name.startswith("upsample_"):
+        return (
+            "interpolate",
+            (given.get("input", given.get("self")), given["output_size"], given.get("scale_factors")),
+            {},
+        )
+    if name == "convolution":
+        kind = "conv_transpose" if given.pop("transposed") else "conv"
+        unused = [] if kind == "conv_transpose" else ["output_padding"]
+        name, given = f"{kind}{given['weight'].dim() - 2}d", {k: v for k, v in given.items() if k not in unused}
+    if "with_indices" in func.__name__:
+        given["return_indices"] = True
+    return name, (), given

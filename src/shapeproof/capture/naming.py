@@ -13,7 +13,7 @@ _PUBLIC = {
     "iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div", "imatmul": "matmul",
     "mod": "remainder", "rmod": "remainder", "imod": "remainder", "and": "bitwise_and", "or": "bitwise_or",
     "xor": "bitwise_xor", "iand": "bitwise_and", "ior": "bitwise_or", "ixor": "bitwise_xor",
-    "invert": "bitwise_not",
+    "invert": "bitwise_not", "alias": "detach", "lift_fresh_copy": "clone", "to_copy": "to",
     **{f"max_pool{n}d_with_indices": f"max_pool{n}d" for n in (1, 2, 3)},
     **{f"fractional_max_pool{n}d_with_indices": f"fractional_max_pool{n}d" for n in (2, 3)},
     **{f"adaptive_max_pool{n}d_with_indices": f"adaptive_max_pool{n}d" for n in (1, 2, 3)},
@@ -120,6 +120,7 @@ QUERIES = frozenset(
         "record_function_exit._RecordFunction",
         "assert",
         "assert_async",
+        "assert_tensor_metadata",
         "record_stream",
     ]
 )
@@ -129,6 +130,8 @@ _GETTERS_THAT_COMPUTE = frozenset({"T", "mT", "H", "mH", "real", "imag", "data"}
 def public_name(func: Callable[..., Any]) -> tuple[str, bool]:
     """The documented name, and whether the operation writes into its first argument (``add_``, ``+=``)."""
     name = getattr(func, "__name__", type(func).__name__)
+    if getattr(func, "namespace", "") == "aten":  # an inner operator, in one of its overloads
+        name = name.split(".")[0]
     if name == "__get__":
         name = getattr(getattr(func, "__self__", None), "__name__", "get")
         return _PUBLIC.get(name, name), False

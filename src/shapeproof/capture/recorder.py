@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from shapeproof.capture.anatomy import Anatomy
 from shapeproof.capture.answers import Answers
-from shapeproof.capture.beyond import Batches, as_indexing, scripted, without_batch
+from shapeproof.capture.beyond import Batches, as_called, scripted, without_batch
 from shapeproof.capture.effort import Effort
 from shapeproof.capture.guard import Memory, memory
 from shapeproof.capture.naming import named
@@ -213,7 +213,7 @@ class Recorder(TorchFunctionMode):
     def _step(
         self, func: Callable[..., Any], name: str, writes: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        call, asked = self._call(name, args, kwargs)
+        call, asked = self._call(*as_called(func, name, args, kwargs))
         if self._detailed or name in ASKED:
             call.given = mapped(self._fed, (args, kwargs))
         if self._detailed:
@@ -289,7 +289,6 @@ class Recorder(TorchFunctionMode):
                 own.append(id(leaf))
             return seen[-1]
 
-        name, args = as_indexing(name, args)
         asked: Any = mapped(operand, args), mapped(operand, kwargs)
         if any(one.stride is None and not one.shape for one in seen):
             asked = None  # of a nested tensor, whose parts differ, no rule tells
