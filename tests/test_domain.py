@@ -218,5 +218,5 @@ def test_a_model_that_unrolls_over_a_size_keeps_no_other_size_out():
 
 
 def test_a_range_of_whole_floats_keeps_its_letter():
-    d = sp.derive(lambda x: (torch.arange(x.shape[0] - 1, -1, -1.0), torch.arange(0.0, x.shape[0] * 2.0)), "N,2")
+    d = sp.derive(lambda x: (torch.arange(len(x) - 1, -1, -1.0), torch.arange(0.0, x.shape[0] * 2.0)), "N,2")
     assert (str(d.output), d.domain.exact) == ("((N,), (2*N,))", True)

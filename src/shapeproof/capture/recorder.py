@@ -26,11 +26,11 @@ from shapeproof.capture.guard import Memory, memory
 from shapeproof.capture.naming import named
 from shapeproof.capture.nesting import mapped, tensors
 from shapeproof.capture.shadow import READS, Shadows, moved
-from shapeproof.capture.source import source_line, user_spot
+from shapeproof.capture.source import source_line, user_frame, user_spot
 from shapeproof.capture.trace import Call, Fed, Manner, Trace
 from shapeproof.dims import Dim, Shape, product
 from shapeproof.dims.conditions import branch, collecting
-from shapeproof.dims.dim import watcher
+from shapeproof.dims.dim import turned_plain, watcher
 from shapeproof.records import dataclass, usual
 from shapeproof.rules.registry import (
     Derived,
@@ -190,6 +190,8 @@ class Recorder(TorchFunctionMode):
             raise
         if self._shadows and args and getattr(args[0], "is_meta", False):
             result = self._shadows.answer(name, result)
+        if name == "len" and isinstance(self.shape_of(args[0])[0], Dim):
+            turned_plain(user_frame(sys._getframe(2)))  # Python lets a length be a plain number only
         if name not in ("shape", "size", "numel", "nelement") or not isinstance(args[0], Tensor):
             return result
         known = self.shape_of(args[0])

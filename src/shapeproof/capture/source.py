@@ -15,13 +15,13 @@ _HERE = str(Path(__file__).parent.parent) + os.sep
 
 def source_line(frame: FrameType | None) -> str:
     """``file:line`` of the innermost frame that is neither torch's nor ours; ``""`` if there is none."""
-    found = _innermost(frame)
+    found = user_frame(frame)
     return f"{found.f_code.co_filename}:{found.f_lineno}" if found else ""
 
 
 def user_spot(frame: FrameType | None) -> tuple[CodeType, int] | None:
     """The code of that frame, and the instruction that it is at."""
-    found = _innermost(frame)
+    found = user_frame(frame)
     return (found.f_code, found.f_lasti) if found else None
 
 
@@ -31,7 +31,8 @@ def is_users(name: str) -> bool:
     return not name.startswith(_TORCH) and not is_ours(name) and not name.startswith("<frozen")
 
 
-def _innermost(frame: FrameType | None) -> FrameType | None:
+def user_frame(frame: FrameType | None) -> FrameType | None:
+    """The innermost frame that is neither torch's nor ours; ``None`` if there is none."""
     while frame is not None:
         name = frame.f_code.co_filename
         if is_users(name):

@@ -280,10 +280,16 @@ def _over(a: Any, b: Any) -> Any:
 plain_watcher: ContextVar[Callable[[Any], None] | None] = ContextVar("plain_watcher", default=None)
 
 
-def _turned_plain() -> None:
+def turned_plain(where: Any) -> None:
+    """Tell that code of the model's, of which this is the frame, turned a letter into a plain number."""
     tell = plain_watcher.get()
-    if tell is not None and watcher.get() is not None:
-        tell(sys._getframe(2))
+    if tell is not None and where is not None:
+        tell(where)
+
+
+def _turned_plain() -> None:
+    if watcher.get() is not None:
+        turned_plain(sys._getframe(2))
 
 
 def _binary(a: Dim, b: Any, on_int: Callable[[int, int], Any], on_expr: Callable[[Poly, Poly], Poly]) -> Any:
