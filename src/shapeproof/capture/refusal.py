@@ -59,7 +59,7 @@ def _pieces(call: Call) -> int:
     if call.op == "unbind" and given:
         return shape[int(named.get("dim", (*given, 0)[1]))]
     each = named.get("split_size", (*given, None)[1]) if call.op == "split" and given else None
-    if isinstance(each, int):
+    if isinstance(each, int) and each:
         return ceil_div(shape[int(named.get("dim", (*given, 0)[2]))], each)
     return len(call.output)
 

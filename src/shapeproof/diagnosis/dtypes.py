@@ -32,6 +32,7 @@ LARGEST = 2**26  # elements of the failed call's tensors, beyond which PyTorch i
 MOST_OFFERED = 3
 DEEPEST = 3  # conversions that may be needed together
 LOOKED_UP = frozenset("embedding embedding_bag getitem index_select gather scatter take one_hot".split())
+INDEXED = frozenset("getitem setitem index_put".split())
 OF_CLASSES = ("cross_entropy", "nll_loss")
 CALLS = {torch.float32: ".float()", torch.int64: ".long()", torch.bool: ".bool()", torch.float64: ".double()",
          torch.float16: ".half()", torch.bfloat16: ".bfloat16()"}  # fmt: skip
@@ -96,29 +97,32 @@ def _wanted(case: Case) -> Wanted | None:
     """The tensor with whose conversion PyTorch takes the call; ``None`` where no dtype is the reason."""
     if case.call.refused is None:
         return _wanted_by_layer(case)
+    op = case.call.op
     func, args, kwargs = case.call.refused
     given = list(tensors((args, kwargs)))
     if not given or sum(tensor.numel() for tensor in given) > LARGEST:
         return None
     weights = {id(p) for p in case.setup.model.parameters()} if isinstance(case.setup.model, nn.Module) else set()
     loose = [index for index, tensor in enumerate(given) if id(tensor) not in weights]
-    found = [Wanted(index, dtype) for index in loose for dtype in _others(given, index)]
+    found = [Wanted(index, dtype) for index in loose for dtype in _others(op, given, index)]
     for wanted in sorted(found, key=lambda w: w.dtype is not torch.get_default_dtype()):
         if _accepts(func, args, kwargs, [given[wanted.index]], wanted.dtype):
             return wanted
-    together = ((index, dtype) for index in loose[:1] for dtype in _others(given, index))
+    together = ((index, dtype) for index in loose[:1] for dtype in _others(op, given, index))
     for index, dtype in together:
         if _accepts(func, args, kwargs, [given[index] for index in loose], dtype):
             return Wanted(index, dtype)
     return None
 
 
-def _others(given: list[Tensor], index: int) -> list[torch.dtype]:
+def _others(op: str, given: list[Tensor], index: int) -> list[torch.dtype]:
     """The dtypes in which one tensor of a call might be meant, the likeliest first."""
     here = given[index].dtype
     among = [tensor.dtype for tensor in given if tensor.dtype.is_floating_point]
     found = dict.fromkeys([*among, torch.get_default_dtype(), torch.int64, torch.bool])
-    return [dtype for dtype in found if dtype is not here]
+    # whole numbers out of range are not meant as a mask
+    as_mask = op not in INDEXED or all(tensor.dtype.is_floating_point for tensor in given)
+    return [dtype for dtype in found if dtype is not here and (as_mask or dtype is not torch.bool)]
 
 
 def _accepts(func: Any, args: Any, kwargs: Any, chosen: list[Tensor], dtype: torch.dtype) -> bool:
