@@ -99,7 +99,25 @@ def test_a_part_of_positions_may_be_below_a_smaller_size(part):
     assert sp.derive(lambda x: F.embedding(part(torch.arange(100)), torch.zeros(10, 3)) + x, "5,3").verdict == "proved"
 
 
-def test_positions_beyond_a_table_are_still_foreseen():
-    found = sp.derive(lambda x: x[torch.arange(100).view(4, 25)], (10, 3))
+BEYOND = [
+    lambda x: x[torch.arange(100).view(4, 25)],
+    lambda x: x.index_select(0, torch.arange(11)),
+    lambda x: x.gather(0, torch.arange(11).unsqueeze(1)),
+]
+
+
+@pytest.mark.parametrize("model", BEYOND)
+def test_positions_beyond_a_table_are_foreseen(model):
+    found = sp.derive(model, (10, 3))
     assert found.verdict == "failed"
     assert found.diagnosis.code == "index-range"
+
+
+def test_no_positions_at_all_are_beyond_nothing():
+    assert sp.derive(lambda x: x[torch.arange(50, 50)], (10, 3)).verdict == "proved"
+
+
+def test_positions_are_a_condition_on_the_size():
+    found = sp.derive(lambda x: x.index_select(1, torch.arange(5)), "N,H").domain
+    assert str(found) == "H >= 5, N >= 1"
+    assert found.exact

@@ -7,6 +7,7 @@ from typing import Any
 from shapeproof.dims import Shape, product
 from shapeproof.dims.conditions import decide
 from shapeproof.rules.elementwise import broadcast, elementwise
+from shapeproof.rules.indexing import check_positions
 from shapeproof.rules.registry import (
     COUNTED,
     Derived,
@@ -50,6 +51,8 @@ def gather(input: Operand, dim: int, index: Operand, **_: Any) -> Derived:
     if not is_empty(index):
         same_rank(index, input.shape)
         fits_but(place, index, input.shape, "an index")
+        if input.shape:
+            check_positions(index, input.shape[place])
     return becomes(input, index.shape, "out = index")
 
 
@@ -94,6 +97,7 @@ def index_select(input: Operand, dim: int, index: Operand) -> Derived:
     if not input.shape:
         require("==", count, 1, "index-range", "one index into a number", f"{count}")
         return becomes(input, (), "index along dim")
+    check_positions(index, input.shape[place])
     return becomes(input, (*input.shape[:place], count, *input.shape[place + 1 :]), "index along dim")
 
 

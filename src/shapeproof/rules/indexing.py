@@ -94,6 +94,13 @@ def _chosen(size: int, index: int) -> None:
     require(">=", size, at + 1 if at >= 0 else -at, "index-range", words, f"{at}")
 
 
+def check_positions(index: Operand, size: int) -> None:
+    """Positions that are known below a size must be there; of any others the values decide."""
+    if index.below is not None and 0 not in map(int, index.shape):
+        words = f"a dimension of at least {index.below}, for positions up to {index.below - 1}"
+        require(">=", size, index.below, "index-range", words, f"{size}")
+
+
 def indexed(shape: Shape, index: Any) -> Shape:
     """The shape of ``x[index]``.
 
@@ -115,10 +122,7 @@ def indexed(shape: Shape, index: Any) -> Shape:
             tensors.append((int(part),) if isinstance(part, bool) else (COUNTED,))
             places.append(len(out) + len(places))
         elif isinstance(part, Operand):
-            size = next(sizes)
-            if part.below is not None:
-                words = f"more than {part.below - 1}, the largest position"
-                require(">=", size, part.below, "index-range", words, f"a dimension of {size}")
+            check_positions(part, next(sizes))
             if part.shape:
                 tensors.append(part.shape)
                 places.append(len(out) + len(places))
