@@ -220,3 +220,9 @@ def test_a_model_that_unrolls_over_a_size_keeps_no_other_size_out():
 def test_a_range_of_whole_floats_keeps_its_letter():
     d = sp.derive(lambda x: (torch.arange(len(x) - 1, -1, -1.0), torch.arange(0.0, x.shape[0] * 2.0)), "N,2")
     assert (str(d.output), d.domain.exact) == ("((N,), (2*N,))", True)
+
+
+def test_a_branch_of_pytorchs_own_code_is_none_of_the_models():
+    layer = nn.Linear(4, 3)
+    d = sp.derive(lambda x: torch.distributions.Categorical(logits=layer(x)).entropy(), "N,4")
+    assert (str(d.domain), d.domain.exact, d.domain.branches) == ("N >= 1", True, ((),))

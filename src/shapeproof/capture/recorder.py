@@ -26,10 +26,10 @@ from shapeproof.capture.guard import Memory, memory
 from shapeproof.capture.naming import named
 from shapeproof.capture.nesting import mapped, tensors
 from shapeproof.capture.shadow import READS, Shadows, moved
-from shapeproof.capture.source import source_line, user_frame, user_spot
+from shapeproof.capture.source import compared, source_line, user_frame, user_spot
 from shapeproof.capture.trace import Call, Fed, Manner, Trace
 from shapeproof.dims import Dim, Shape, product
-from shapeproof.dims.conditions import branch, collecting
+from shapeproof.dims.conditions import collecting
 from shapeproof.dims.dim import turned_plain, watcher
 from shapeproof.records import dataclass, usual
 from shapeproof.rules.registry import (
@@ -487,7 +487,7 @@ def _is_compiled(parts: Anatomy) -> bool:
 @contextmanager
 def hooked(recorder: Recorder) -> Iterator[None]:
     """Tell the recorder which module runs, through hooks that belong to no module and are gone afterwards."""
-    token = watcher.set(branch)
+    token = watcher.set(compared)
     before = nn.modules.module.register_module_forward_pre_hook(recorder.enter)
     after = nn.modules.module.register_module_forward_hook(recorder.leave, always_call=True)
     try:

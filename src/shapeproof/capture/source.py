@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from pathlib import Path
 from types import CodeType, FrameType
 
 import torch
+
+from shapeproof.dims.conditions import branch
 
 _TORCH = str(Path(torch.__file__).parent) + os.sep  # torchvision beside it is a user of torch
 _HERE = str(Path(__file__).parent.parent) + os.sep
@@ -46,3 +49,12 @@ def user_frame(frame: FrameType | None) -> FrameType | None:
 def is_ours(name: str) -> bool:
     """Whether a file is part of this package, the built-in models apart."""
     return name.startswith(_HERE) and not name.startswith(_HERE + "models")
+
+
+def compared(kind: str, left: int, right: int, outcome: bool) -> None:
+    """A comparison of sizes in Python: a branch of the user's where their code asks, and not PyTorch's own."""
+    asking: FrameType | None = sys._getframe(2)
+    while asking is not None and is_ours(asking.f_code.co_filename):
+        asking = asking.f_back
+    users = asking is not None and is_users(asking.f_code.co_filename)
+    branch(kind, left, right, outcome, "branch" if users else "case")

@@ -222,8 +222,11 @@ def decide(kind: str, left: int, right: int) -> bool:
     return outcome
 
 
-def branch(kind: str, left: int, right: int, outcome: bool, source: str = "") -> None:
-    """Keep, as a condition of the path taken, how a comparison in the model's own Python came out."""
+def branch(kind: str, left: int, right: int, outcome: bool, code: str = "branch") -> None:
+    """Keep, as a condition of the path taken, how a comparison in the model's own Python came out.
+
+    ``code`` is ``"case"`` for one in a library's, which nobody wants told as a branch of theirs.
+    """
     if same(left, right):
         return
     if kind in ("<", "<="):
@@ -231,4 +234,4 @@ def branch(kind: str, left: int, right: int, outcome: bool, source: str = "") ->
     if kind == ">":
         kind, right = ">=", right + 1
     asked = relation(kind, left, right)
-    note(Condition(asked if outcome else asked.negated, "branch", source))
+    note(Condition(asked if outcome else asked.negated, code))
