@@ -226,3 +226,9 @@ def test_a_branch_of_pytorchs_own_code_is_none_of_the_models():
     layer = nn.Linear(4, 3)
     d = sp.derive(lambda x: torch.distributions.Categorical(logits=layer(x)).entropy(), "N,4")
     assert (str(d.domain), d.domain.exact, d.domain.branches) == ("N >= 1", True, ((),))
+
+
+def test_what_is_at_least_one_leaves_a_condition():
+    half = nn.Conv2d(1, 2, 3, 2, 1)
+    d = sp.derive(lambda x: (y := half(x)).view(4, -1, y.shape[2], y.shape[3]), "N,1,H,W")
+    assert (str(d.domain), d.domain.exact) == ("N = 0 mod 2, N >= 2, H >= 1, W >= 1", True)

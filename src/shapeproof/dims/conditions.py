@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from shapeproof.dims.dim import Dim, expr_of, same
-from shapeproof.dims.expr import Floor, Number, Poly, Symbol, constant, divide
+from shapeproof.dims.expr import Floor, Node, Number, Poly, Symbol, constant, divide
 from shapeproof.records import dataclass
 
 _NEGATED = {"==": "!=", "!=": "==", "mod": "!mod", "!mod": "mod"}
@@ -63,7 +63,7 @@ class Relation:
 
     @property
     def reduced(self) -> Relation:
-        """The same without letters that stand as a factor in every term: sizes are at least 1."""
+        """The same without what stands as a factor in every term and is at least 1, as letters are."""
         mod = self.kind in ("mod", "!mod")
         sides = (self.left, self.right) if mod else (self.left - self.right, constant(0))
         if (mod and self.right.is_constant) or not mod:
@@ -73,9 +73,10 @@ class Relation:
             if divisor > 1:
                 sides = (sides[0].scaled(Fraction(1, divisor)), sides[1].scaled(Fraction(1, divisor)))
         common = [set(product) for side in sides for product, _ in side.terms]
-        factors = {pair for pair in set.intersection(*common) if isinstance(pair[0], Symbol)} if common else set()
+        factors = {pair for pair in set.intersection(*common) if _is_size(pair[0])} if common else set()
         shorter = [Poly(tuple((tuple(f for f in p if f not in factors), c) for p, c in side.terms)) for side in sides]
-        return Relation(self.kind, shorter[0], shorter[1])
+        made = Relation(self.kind, shorter[0], shorter[1])
+        return made.reduced if mod and factors and made.right.is_constant else made
 
     def put(self, given: Mapping[str, Poly]) -> Relation:
         """The same with expressions for letters."""
@@ -108,6 +109,16 @@ class Relation:
         if not left.letters and right.letters:
             return f"{right} {'<=' if self.kind == '>=' else _SIGNS[self.kind]} {left}"
         return f"{left} {_SIGNS[self.kind]} {right}"
+
+
+def _is_size(atom: Node) -> bool:
+    """Whether a factor is at least 1 for all sizes: a letter, or a floor that is so where all letters are 1."""
+    if isinstance(atom, Symbol):
+        return True
+    grows = isinstance(atom, Floor) and all(
+        c > 0 and all(isinstance(inner, Symbol) for inner, _ in product) for product, c in atom.body.terms if product
+    )
+    return grows and atom.value(dict.fromkeys(atom.letters, 1)) >= 1
 
 
 NEVER = Relation("==", constant(0), constant(1))
