@@ -61,3 +61,7 @@ def test_a_first_call_at_numbers_loads_nothing_more(network):
     call = "shapeproof.derive(model, (2, 784) if len(list(model.parameters())) < 3 else (2, 1, 28, 28)).verdict"
     before, after = loaded(f"{made}; {LOADED}; assert {call} == 'proved'; {LOADED}")
     assert before == after
+
+
+def test_a_torch_that_cannot_be_used_is_no_matter_until_it_is_needed():
+    assert loaded(f"sys.modules['torch'] = None; import shapeproof; {LOADED}")[0]

@@ -66,7 +66,7 @@ def __getattr__(name: str) -> Any:
     return getattr(module, name)
 
 
-if "torch" in sys.modules:
+if hasattr(sys.modules.get("torch"), "nn"):
     derive = __getattr__("derive")
 
 

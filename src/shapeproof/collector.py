@@ -21,5 +21,6 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         if wanted:
-            gc.collect(0)
+            if gc.get_count()[0] > gc.get_threshold()[0]:
+                gc.collect(0)
             gc.enable()

@@ -223,7 +223,7 @@ class Recorder(TorchFunctionMode):
         with collecting() as stated:
             if asked and not self._bare:
                 self._ask_rule(call, writes, *asked)
-        call.requires = tuple(condition for condition in stated if not condition.is_way)
+        call.requires = tuple([condition for condition in stated if not condition.is_way])
         self.goes_on()
         if self._effort:
             self._effort.about_to_do(call)
