@@ -354,3 +354,28 @@ def test_what_torch_export_has_written_is_proved_like_its_model(decomposed):
     unproved = {s.op for s in d.steps if s.verdict != "proved"}
     assert unproved <= ({"native_batch_norm_legit_no_training"} if decomposed else set())
     assert (d.output, sum(s.cost.macs or 0 for s in d.steps)) == (plain.output, plain.cost.macs)
+
+
+class Asserts(nn.Module):
+    """timm's and torchvision's check of a picture's size; and one of values, which is the model's own affair."""
+
+    def __init__(self, check):
+        super().__init__()
+        self.check = check
+
+    def forward(self, x):
+        height = x.shape[-2]
+        mean = x.mean()
+        (torch._assert if self.check == "size" else torch._check)(height == 8, lambda: f"height {height}, not 8")
+        torch._assert(mean < 1, "too bright")
+        return x
+
+
+@pytest.mark.parametrize("check", ["size", "_check"])
+def test_an_assertion_about_sizes_is_a_shape_error_wherever_pytorch_raises_it(check):
+    found = sp.derive(Asserts(check), (2, 3, 6, 8))
+    assert found.verdict == "failed"
+    assert "test_odd_models.py" in found.diagnosis.message
+    assert str(sp.derive(Asserts(check), "N,3,H,8").domain) == "H = 8, N >= 1"
+    with pytest.raises(AssertionError, match="too bright"):
+        sp.derive(Asserts(check), torch.full((2, 3, 8, 8), 5.0))

@@ -8,6 +8,7 @@ import linecache
 import traceback
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
@@ -20,6 +21,7 @@ from shapeproof.rules.registry import Violation
 _TABLES = ("embedding", "cross_entropy", "nll_loss")  # an index beyond the table, or beyond the classes
 _IN_PIECES = frozenset("unbind split chunk tensor_split hsplit vsplit dsplit".split())
 _LAYERS = Path(nn.modules.__file__).parent
+_ASSERTING = frozenset([str(torch.__file__), str(torch.overrides.__file__)])  # they raise what their caller finds wrong
 
 
 def about_shapes(trace: Trace, error: Exception) -> bool:
@@ -88,7 +90,8 @@ def _refused_without_values(call: Call) -> bool:
 
 def _reads_sizes(error: Exception) -> bool:
     """Whether a layer of PyTorch's own raised, or a line, or the tests above its ``raise``, that speak of sizes."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not is_ours(frame.filename)]
+    told = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in told if not is_ours(frame.filename) and frame.filename not in _ASSERTING]
     if not frames:
         return False
     last = frames[-1]
@@ -141,6 +144,9 @@ def python_failure(trace: Trace) -> Call | None:
     while tb is not None:
         frames.append(tb.tb_frame)
         tb = tb.tb_next
+    if frames[-1].f_code.co_filename in _ASSERTING:  # ``torch._assert``, which came by us on its way
+        places = [(frame, frame.f_code.co_filename) for frame in frames]
+        frames = [frame for frame, file in places if not is_ours(file) and file not in _ASSERTING] or frames
     before = trace.calls[-1] if trace.calls else None
     call = Call(_asked(trace.error) or frames[-1].f_code.co_name.strip("_"), trace.inside, source_line(frames[-1]), ())
     call.error = trace.error if isinstance(trace.error, Exception) else None
