@@ -59,6 +59,15 @@ class Attends(nn.Module):
         return self.heads(x, x, x)[0]
 
 
+class Masked(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(8, 2, batch_first=True)
+
+    def forward(self, x, mask):
+        return self.layer(x, src_key_padding_mask=mask)
+
+
 class Inside(nn.Module):
     def __init__(self):
         super().__init__()
@@ -69,7 +78,7 @@ class Inside(nn.Module):
 
 
 def noted(model, *inputs):
-    with pytest.raises((RuntimeError, ValueError, IndexError)) as raised:
+    with pytest.raises((RuntimeError, ValueError, IndexError, AssertionError)) as raised:
         sp.derive(model, *inputs)
     assert len(raised.value.__notes__) == 1
     return raised.value.__notes__[0]
@@ -105,6 +114,9 @@ CASES = {
     ]),
     "three operands at once": (Attends(), ["float64[2,1,4]"], [
         "heads (", f"'float32[2,1,4]' instead of 'float64[2,1,4]'. {RUNS}",
+    ]),
+    "a mask of whole numbers": (Masked(), ["2,5,8", "int64[2,5]"], [
+        "expected bool, got int64 ((2, 5))", f"Give input 2 as 'bool[2,5]' instead of 'int64[2,5]'. {RUNS}",
     ]),
     "softmax of whole numbers": (lambda x: F.softmax(x, -1), ["int64[2,3]"], ["(softmax)", "expected float32", RUNS]),
     "a mean of whole numbers": (lambda x: x.mean(), ["int64[2,3]"], ["(mean)", "x.float()", RUNS]),
@@ -156,13 +168,14 @@ VALUES = [
     (torch.linalg.inv, [torch.zeros(3, 3)]),
     (lambda x, i: x[i], [torch.zeros(5), torch.full((5,), 7)]),
     (lambda x, i: x.gather(0, i), [torch.zeros(5), torch.full((5,), 7)]),
+    (lambda x: torch.distributions.Bernoulli(x).mean, [torch.full((5,), 7.0)]),
     (lambda i: F.one_hot(i, 3), [torch.full((5,), 7)]),
 ]
 
 
 @pytest.mark.parametrize(("model", "inputs"), VALUES)
 def test_values_that_are_refused_get_no_note(model, inputs):
-    with pytest.raises((RuntimeError, IndexError)) as raised:
+    with pytest.raises((RuntimeError, IndexError, ValueError)) as raised:
         sp.derive(model, *inputs)
     assert not hasattr(raised.value, "__notes__")
 

@@ -95,13 +95,13 @@ def _reads_sizes(error: Exception) -> bool:
     if not frames:
         return False
     last = frames[-1]
-    text = _condition("".join(linecache.getlines(last.filename)), last.lineno or 1)
+    text = decided_by("".join(linecache.getlines(last.filename)), last.lineno or 1)
     if Path(last.filename).parent == _LAYERS:
         return not any(word in text for word in ("dtype", "device"))
     return any(word in text for word in (".shape", ".size(", ".dim()", ".ndim", ".numel("))
 
 
-def _condition(source: str, line: int) -> str:
+def decided_by(source: str, line: int) -> str:
     """What decided that a line raised: its statement, or the tests around a ``raise``, and what their names hold."""
     try:
         around = [node for node in ast.walk(ast.parse(source)) if _holds(node, line)]

@@ -7,8 +7,11 @@ tensor it is, and what it should be, is found by asking PyTorch again with one c
 from __future__ import annotations
 
 import ast
+import linecache
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +20,7 @@ from torch import Tensor, nn
 from shapeproof.capture.copies import deep_copy
 from shapeproof.capture.guard import same_randomness
 from shapeproof.capture.nesting import mapped, tensors
-from shapeproof.capture.refusal import python_failure
+from shapeproof.capture.refusal import decided_by, python_failure
 from shapeproof.capture.run import run
 from shapeproof.capture.spec import InputSpec
 from shapeproof.capture.trace import Fed, Trace
@@ -69,7 +72,7 @@ def note(error: Exception, setup: Setup, specs: list[InputSpec | None]) -> str:
             return ""
         wanted = _wanted(case)
         if wanted is None:
-            return ""
+            return _of_a_check(setup, case, specs)
         tried = _tried(setup, case, wanted, specs)
     through = [edit for edit in tried if not edit.stops]
     return "\n".join([_cause(case, wanted), *_told((through or tried)[:MOST_OFFERED])])
@@ -78,6 +81,32 @@ def note(error: Exception, setup: Setup, specs: list[InputSpec | None]) -> str:
 def _told(tried: list[_Tried]) -> list[str]:
     how = {True: "tried: the model then runs", False: "tried: the model then gets further, to {}"}
     return [f"fix {n}: {edit.text} ({how[not edit.stops].format(edit.stops)})" for n, edit in enumerate(tried, 1)]
+
+
+def _of_a_check(setup: Setup, case: Case, specs: list[InputSpec | None]) -> str:
+    """Of a check in PyTorch's own Python, as of a mask: the input that comes through in another dtype."""
+    if case.call.refused is not None or not _asks_for_dtypes(case):
+        return ""
+    for place, value in case.inputs():
+        for dtype in (torch.bool, torch.get_default_dtype(), torch.int64):
+            edit = _of_input(case, place, dtype, specs)
+            if dtype is not value.dtype and (tried := _followed(setup, edit, specs, DEEPEST - 1)) and not tried.stops:
+                got = f"{_name(value.dtype)} ({show(tuple(value.shape))})"
+                return "\n".join([f"dtype: {_where(case)}: expected {_name(dtype)}, got {got}", *_told([tried])])
+    return ""
+
+
+def _asks_for_dtypes(case: Case) -> bool:
+    """Whether PyTorch's own code raised, on a test that speaks of dtypes."""
+    last = traceback.extract_tb(case.error.__traceback__)[-1:] if case.error else []
+    if not last or not last[0].filename.startswith(str(Path(torch.__file__).parent)):
+        return False
+    return "dtype" in decided_by("".join(linecache.getlines(last[0].filename)), last[0].lineno or 1)
+
+
+def _where(case: Case) -> str:
+    at = f" at {case.call.source}" if case.call.source else ""
+    return f"{case.path or case.call.module or 'the model'} ({case.call.op}){at}"
 
 
 def _failed(setup: Setup) -> Case | None:
@@ -148,12 +177,11 @@ def _wanted_by_layer(case: Case) -> Wanted | None:
 
 
 def _cause(case: Case, wanted: Wanted) -> str:
-    call, fed = case.call, case.fed[wanted.index]
-    where = f"{case.path or call.module or 'the model'} ({call.op})" + (f" at {call.source}" if call.source else "")
+    fed = case.fed[wanted.index]
     node = case.operand(wanted.index)
     name = f"{written(node, case.text)} " if isinstance(node, (ast.Name, ast.Attribute)) else ""
     expected = f"{_name(wanted.dtype)}{_why(case, wanted)}"
-    return f"dtype: {where}: expected {expected}, got {fed.dtype} ({name}{show(sizes(fed))})"
+    return f"dtype: {_where(case)}: expected {expected}, got {fed.dtype} ({name}{show(sizes(fed))})"
 
 
 def _why(case: Case, wanted: Wanted) -> str:
