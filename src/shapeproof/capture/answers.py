@@ -11,7 +11,7 @@ from shapeproof.dims import Dim, plain
 from shapeproof.dims.conditions import Condition, collecting, note
 from shapeproof.rules.registry import Derived, Operand, Rule
 
-_PLAIN = frozenset((int, str, type(None)))
+_PLAIN = frozenset((int, str, type(None), type(...)))
 _INTS = frozenset([int])
 _TYPED = (bool, float, complex, torch.dtype, torch.device, torch.layout, torch.memory_format)
 
@@ -57,6 +57,8 @@ def _key(value: Any) -> Any:
         return value
     if kind in (tuple, list, torch.Size):
         return kind, *[part if type(part) in _PLAIN else _key(part) for part in value]
+    if kind is slice:
+        return kind, _key(value.start), _key(value.stop), _key(value.step)
     if kind is dict:
         return kind, *[(name, part if type(part) in _PLAIN else _key(part)) for name, part in value.items()]
     if kind in _TYPED:

@@ -49,7 +49,8 @@ def mapped(change: Change, value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return _sequence(value, [part if type(part) in _PLAIN else mapped(change, part) for part in value])
     if isinstance(value, slice):  # ``x[a:b]`` with tensors of one number
-        return slice(*(mapped(change, edge) for edge in (value.start, value.stop, value.step)))
+        edges = (value.start, value.stop, value.step)
+        return value if _PLAIN.issuperset(map(type, edges)) else slice(*(mapped(change, edge) for edge in edges))
     if type(value) is dict:
         return {key: mapped(change, part) for key, part in value.items()}
     names = _names(value)
