@@ -187,6 +187,8 @@ def test_modules_never_called_are_listed():
             return self.used(x)
 
     assert sp.derive(Forgetful(), (2, 3)).unused == ("forgotten",)
+    attention = nn.MultiheadAttention(4, 2)  # which calls a function with its last layer's weights
+    assert sp.derive(attention, *[(3, 1, 4)] * 3).unused == ()
 
 
 def test_outputs_keep_the_models_nesting():

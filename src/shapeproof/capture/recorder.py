@@ -25,7 +25,7 @@ from shapeproof.capture.effort import Effort
 from shapeproof.capture.guard import Memory, memory
 from shapeproof.capture.naming import named
 from shapeproof.capture.nesting import mapped, tensors
-from shapeproof.capture.shadow import READS, Shadows, moved
+from shapeproof.capture.shadow import READS, Shadows, check_indices, moved
 from shapeproof.capture.source import compared, source_line, user_frame, user_spot
 from shapeproof.capture.trace import Call, Fed, Manner, Trace
 from shapeproof.dims import Dim, Shape, product
@@ -236,7 +236,7 @@ class Recorder(TorchFunctionMode):
         if written := _written(name, writes, args, kwargs):
             self._kept.about_to_write(*written)
         try:
-            _check_indices(call, (args, kwargs))
+            check_indices(call, (args, kwargs))
             result = (_unwarned()(func) if name in COMPARING else func)(*args, **kwargs)
         except Exception as error:
             call.error, call.refused = error, (func, args, kwargs)
@@ -399,17 +399,15 @@ class Recorder(TorchFunctionMode):
         called = [(path, m) for path, m in self._parts.modules if id(m) in self._called]
         unseen = tuple(f"{path}." if path else "" for path, m in called if isinstance(m, torch.jit.ScriptModule))
         never = [(p, m) for p, m in self._parts.modules if p and id(m) not in self._called and not p.startswith(unseen)]
-        self.trace.unused = tuple(path for path, m in never if not any(True for _ in m.children()))
+        used = {identity for call in self.trace.calls for identity in call.parameters}
+        leaves = [(path, m) for path, m in never if not any(True for _ in m.children())]
+        self.trace.unused = tuple(path for path, m in leaves if not _all_used(m, used))
 
 
-def _check_indices(call: Call, given: Any) -> None:
-    """Refuse indices beyond a table as PyTorch does where the tensors have values: on the meta device it cannot tell.
-
-    Raises:
-        IndexError: where the rule knows that the largest is too large.
-    """
-    if call.violation and call.violation.code == "index-range" and any(t.is_meta for t in tensors(given)):
-        raise IndexError("index out of range in self")
+def _all_used(module: nn.Module, used: set[int]) -> bool:
+    """Whether a call was given all of a layer's parameters, as attention is those of its last layer."""
+    own = [id(parameter) for parameter in module.parameters()]
+    return bool(own) and used.issuperset(own)
 
 
 def _shape_by(known: _Known | None, tensor: Tensor) -> Shape:

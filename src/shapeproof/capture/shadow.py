@@ -11,6 +11,7 @@ from torch import Tensor
 from shapeproof.capture.anatomy import Anatomy
 from shapeproof.capture.effort import SMALL
 from shapeproof.capture.nesting import mapped, tensors
+from shapeproof.capture.trace import Call
 from shapeproof.dims import product
 from shapeproof.rules.registry import Derived
 
@@ -79,3 +80,13 @@ def moved(name: str, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, 
     meta = torch.device("meta")
     places = tuple(meta if isinstance(part, (str, torch.device)) or type(part) is int else part for part in args[1:])
     return (args[0], *places), {key: meta if key == "device" else part for key, part in kwargs.items()}
+
+
+def check_indices(call: Call, given: Any) -> None:
+    """Refuse indices beyond a table as PyTorch does where the tensors have values: on the meta device it cannot tell.
+
+    Raises:
+        IndexError: where the rule knows that the largest is too large.
+    """
+    if call.violation and call.violation.code == "index-range" and any(t.is_meta for t in tensors(given)):
+        raise IndexError("index out of range in self")
