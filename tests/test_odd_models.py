@@ -379,3 +379,10 @@ def test_an_assertion_about_sizes_is_a_shape_error_wherever_pytorch_raises_it(ch
     assert str(sp.derive(Asserts(check), "N,3,H,8").domain) == "H = 8, N >= 1"
     with pytest.raises(AssertionError, match="too bright"):
         sp.derive(Asserts(check), torch.full((2, 3, 8, 8), 5.0))
+
+
+@pytest.mark.parametrize("name", ["max_pool2d", "adaptive_max_pool2d"])
+def test_a_pooling_by_the_name_that_always_gives_indices(name):
+    d = sp.derive(lambda x: getattr(nn.functional, f"{name}_with_indices")(x, 2), "N,3,8,9")
+    shape = {"max_pool2d": "(N, 3, 4, 4)", "adaptive_max_pool2d": "(N, 3, 2, 2)"}[name]
+    assert (d.verdict, str(d.output), d.steps[-1].op) == ("proved", f"({shape}, {shape})", name)

@@ -92,6 +92,8 @@ def as_called(func: Any, name: str, args: Any, kwargs: Any) -> tuple[str, tuple[
         return "getitem", (args[1], tuple(args[2])), kwargs
     if isinstance(func, torch._ops.OpOverload) and func.namespace == "aten" and name not in _IN_ORDER:
         return _by_schema(func, name, args, kwargs)
+    if getattr(func, "__name__", "").endswith("d_with_indices"):  # `F.max_pool2d_with_indices`, told as the pooling
+        return name, args, {**kwargs, "return_indices": True}
     return name, args, kwargs
 
 
