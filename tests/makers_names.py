@@ -239,7 +239,7 @@ WITH_NUMBERS = {
     "rlshift": lambda t: 3 << t.long(), "rrshift": lambda t: 3 >> t.long(),
     "frobenius_norm": lambda t: torch.frobenius_norm(t, ()),
     "triu_indices": lambda t: torch.triu_indices(3, 4), "new_tensor": lambda t: t.new_tensor([[1.0, 2.0]]),
-    "share_memory": lambda t: t.share_memory_(), "type": lambda t: t.type(torch.float64),
+    "data": lambda t: t.data, "share_memory": lambda t: t.share_memory_(), "type": lambda t: t.type(torch.float64),
     "empty_strided": lambda t: torch.empty_strided((2, 3), (3, 1)), "scalar_tensor": lambda t: torch.scalar_tensor(2.0),
     "new_empty_strided": lambda t: t.new_empty_strided((2, 3), (3, 1)),
 }  # fmt: skip
