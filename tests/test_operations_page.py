@@ -23,7 +23,7 @@ ELSEWHERE = {
 # By other names that a maker calls, by the same rule: of a device or a backend, or PyTorch's own inside of others.
 ALIKE = set(
     """
-    autocast_to_full_precision autocast_to_reduced_precision coalesce constant cross cuda data dequantize
+    autocast_to_full_precision autocast_to_reduced_precision coalesce constant cross cuda dequantize
     fake_quantize_per_tensor_affine from_numpy grid_sampler grid_sampler_2d grid_sampler_3d ipu kaiming_uniform
     logsigmoid mtia orgqr pin_memory record_stream requires_grad retain_grad rnn_relu rnn_relu_cell saddmm sspaddmm
     to_mkldnn upsample weight_norm_interface xpu
