@@ -46,6 +46,13 @@ def test_blocks_that_are_alike_are_told_once(deep):
     assert len(cells(deep, whole=True)) == len(deep.steps)
 
 
+def test_at_a_depth_modules_that_are_alike_are_one_row(deep):
+    assert [row[0] for row in cells(deep, depth=2, columns=("module", "output"))] == ["0", "1.[0-11], each"]
+    (_, block) = cells(deep, depth=2, columns=("module", "operation", "macs", "parameters"))
+    assert block == ("1.[0-11], each", "4 steps", str(8 * 8) + "*N", str(8 * 8 + 8 + 8 + 8))
+    assert len(cells(deep, depth=2, whole=True)) == 13
+
+
 def test_what_comes_from_before_the_blocks_does_not_keep_them_apart():
     class Shared(nn.Module):
         def __init__(self):

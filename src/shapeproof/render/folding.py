@@ -29,7 +29,7 @@ class Group:
 
 def folded(steps: Sequence[Step]) -> tuple[Group, ...]:
     """Every step in order, in groups; blocks that follow one another are alike in all but name and place."""
-    keys = [_key(step) for step in steps]
+    keys = [likeness(step) for step in steps]
     groups: list[Group] = []
     place = begin = 0
     while place < len(keys):
@@ -53,7 +53,7 @@ def owner(steps: Sequence[Step]) -> str:
     return ".".join(parts[0] for parts in alike)
 
 
-def _key(step: Step) -> Hashable:
+def likeness(step: Step) -> Hashable:
     """What makes two steps alike: all but their names, and where their inputs come from, counted backwards."""
     # what comes from far back comes from before the repetition, from ever further back
     distances = tuple(min(step.index - parent, LONGEST) for parent in step.parents)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -11,9 +12,10 @@ from shapeproof.derivation.model import Derivation, ReceptiveField, Step
 from shapeproof.dims import Dim
 from shapeproof.errors import UsageError
 from shapeproof.records import dataclass
-from shapeproof.render.folding import Group, folded, owner
+from shapeproof.render.folding import Group, folded, likeness, owner
 from shapeproof.render.words import COLUMNS, count_text, left_out, row, shape_text, shown_steps
 
+LEAST_BLOCKS = 3  # modules that are alike, before they become one row
 _WORST = ("mismatch", "failed", "unsupported", "proved")
 
 
@@ -22,7 +24,7 @@ class View:
     """What to show of a derivation.
 
     Attributes:
-        depth: modules deeper than this are one row each; ``None`` for every step.
+        depth: modules deeper than this are one row each, several that are alike one together; ``None`` for every step.
         only: patterns of module paths or operations, such as ``layer1`` or ``conv2d``; none for all.
         columns: which columns, by name.
         whole: whether blocks that are alike are all shown.
@@ -60,8 +62,7 @@ def rows(derivation: Derivation, view: View) -> list[Row]:
     if view.only and not steps:
         raise UsageError(f"--only {' '.join(view.only)}: no module or operation matches")
     if view.depth is not None:
-        blocks = _by_module(steps, view.depth)
-        return [_step_row(b[0], derivation, view) if len(b) == 1 else _block_row(b, derivation, view) for b in blocks]
+        return list(_block_rows(_by_module(steps, view.depth), derivation, view))
     if left_out(derivation) and not view.whole and not view.only:
         words = Row(tuple(left_out(derivation) if name == "arithmetic" else "" for name in view.columns), "proved")
         return [words, *(_step_row(step, derivation, view) for step in shown_steps(derivation)[1])]
@@ -89,6 +90,25 @@ def _by_module(steps: Sequence[Step], depth: int) -> list[list[Step]]:
         else:
             blocks.append([step])
     return blocks
+
+
+def _block_rows(blocks: Sequence[Sequence[Step]], derivation: Derivation, view: View) -> Iterator[Row]:
+    """A row for each module; one for all of several that follow one another, are alike and are numbered on."""
+    for _, run in itertools.groupby(blocks, key=lambda block: tuple(map(likeness, block))):
+        several = list(run)
+        made = [_step_row(b[0], derivation, view) if len(b) == 1 else _block_row(b, derivation, view) for b in several]
+        name = _range([owner(block) for block in several])
+        if view.whole or len(several) < LEAST_BLOCKS or not name:
+            yield from made
+        else:
+            yield _together(made, name, view)
+
+
+def _together(several: Sequence[Row], name: str, view: View) -> Row:
+    """Modules that are alike as one row: its figures are those of each, its receptive field the last one's."""
+    cells = dict(zip(view.columns, several[-1].cells, strict=True))
+    cells["module"] = f"{name}, each"
+    return Row(tuple(cells[column] for column in view.columns), several[-1].verdict)
 
 
 def _upto(step: Step, depth: int) -> str:
