@@ -168,7 +168,7 @@ VALUES = [
     (torch.linalg.inv, [torch.zeros(3, 3)]),
     (lambda x, i: x[i], [torch.zeros(5), torch.full((5,), 7)]),
     (lambda x, i: x.gather(0, i), [torch.zeros(5), torch.full((5,), 7)]),
-    (lambda x: torch.distributions.Bernoulli(x).mean, [torch.full((5,), 7.0)]),
+    (lambda x: torch.distributions.Bernoulli(x, validate_args=True).mean, [torch.full((5,), 7.0)]),
     (lambda i: F.one_hot(i, 3), [torch.full((5,), 7)]),
 ]
 

@@ -51,6 +51,20 @@ def parts_of(letters: Sequence[str], relations: Sequence[Relation]) -> list[Part
 
 def _with_only_sizes(letters: Sequence[str], relations: list[Relation]) -> list[Relation] | None:
     """Put the number of every letter that can have but one into the rest; ``None`` where something cannot hold."""
+    for _ in letters:  # what is put may leave one more letter with a single size
+        only, telling = _only_sizes(letters, relations)
+        put = [r if r in telling else r.put(only) for r in relations]
+        left = list(dict.fromkeys(r.reduced for r in put if not _settled(r)))
+        if any(_never(r) for r in left):
+            return None
+        if left == relations:
+            break
+        relations = left
+    return relations
+
+
+def _only_sizes(letters: Sequence[str], relations: list[Relation]) -> tuple[dict[str, Poly], set[Relation]]:
+    """The number of each letter that can have but one, and the conditions that tell what sizes a letter has."""
     only: dict[str, Poly] = {}
     telling: set[Relation] = set()
     for name in letters:
@@ -60,11 +74,7 @@ def _with_only_sizes(letters: Sequence[str], relations: list[Relation]) -> list[
             low, high = sizes.intervals[0]
             only |= {name: constant(low)} if low == high else {}
             telling.update(mine)
-    put = [r if r in telling else r.put(only) for r in relations]
-    left = list(dict.fromkeys(r.reduced for r in put if not _settled(r)))
-    if any(_never(r) for r in left):
-        return None
-    return left if left == relations else _with_only_sizes(letters, left)
+    return only, telling
 
 
 def _both(way: Way, choice: Way) -> Way:

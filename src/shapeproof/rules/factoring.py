@@ -188,6 +188,7 @@ def tensorsolve(A: Operand, B: Operand, dims: Any = None) -> Derived:  # noqa: N
         places = [dim % len(shape) for dim in dims]
         shape = [s for place, s in enumerate(shape) if place not in places] + [shape[place] for place in places]
     lead, rest = tuple(shape[: len(B.shape)]), tuple(shape[len(B.shape) :])
-    require("==", product(lead), product(B.shape), "square", f"{show(B.shape)} in front", show(A.shape))
     require("==", product(rest), product(B.shape), "square", "as many unknowns as equations", show(A.shape))
+    if not decide("==", product(rest), 0):  # of nothing, any sizes are a square
+        require("==", product(lead), product(B.shape), "square", f"{show(B.shape)} in front", show(A.shape))
     return found(A, rest, "(b, x) -> (x)")

@@ -52,13 +52,19 @@ def group_norm(input: Operand, num_groups: int, weight: Any = None, bias: Any = 
     if len(input.shape) < 2:
         raise Violation("rank", "at least 2 dimensions (N,C,*)", f"{len(input.shape)}: {show(input.shape)}")
     channels = input.shape[1]
-    require(">=", num_groups, 1, "argument", "at least 1 group", f"{num_groups}")
-    require("mod", channels, num_groups, "num-features", f"channels a multiple of {num_groups}", f"{channels}")
-    _channel_parameters((weight, bias), channels)
+    words = _in_groups(channels, num_groups, (weight, bias))
     values = product((input.shape[0], exact_div(channels, num_groups), *input.shape[2:]))
     if not decide("==", values, 0):
         require(">=", values, 2, "one-value", "more than 1 value per group", f"{values}")
-    return unchanged(input, f"{channels} channels in {num_groups} groups")
+    return unchanged(input, words)
+
+
+def _in_groups(channels: int, num_groups: int, parameters: tuple[Any, ...]) -> str:
+    """Channels that are shared out among groups, with a number of each parameter for every channel."""
+    require(">=", num_groups, 1, "argument", "at least 1 group", f"{num_groups}")
+    require("mod", channels, num_groups, "num-features", f"channels a multiple of {num_groups}", f"{channels}")
+    _channel_parameters(parameters, channels)
+    return f"{channels} channels in {num_groups} groups"
 
 
 def _channel_parameters(parameters: tuple[Any, ...], channels: int) -> None:
@@ -80,7 +86,8 @@ def instance_norm(
     if len(input.shape) < 2:
         raise Violation("rank", "at least 2 dimensions (N,C,*)", f"{len(input.shape)}: {show(input.shape)}")
     channels = input.shape[1]
-    _channel_parameters((running_mean, running_var, weight, bias), channels)
+    if not decide("==", channels, 0):  # PyTorch does not look at the numbers of no channels
+        _channel_parameters((running_mean, running_var, weight, bias), channels)
     if use_input_stats:
         values = product(input.shape[2:])
         if not decide("==", values, 0):
@@ -109,12 +116,12 @@ def native_layer_norm(input: Operand, normalized_shape: Any, weight: Any, bias: 
 def native_group_norm(
     input: Operand, weight: Any, bias: Any, N: int, C: int, HxW: int, group: int, eps: float  # noqa: N803
 ) -> Derived:  # fmt: skip
-    """As ``group_norm``, and the mean and inverse spread of each group of each sample."""
+    """As ``group_norm``, whatever the input's sizes that hold so many elements; and each group's mean and 1/spread."""
     require(
         "==", product(input.shape), N * C * HxW, "argument", f"{N * C * HxW} elements: N * C * HxW", show(input.shape)
     )
-    found = group_norm(input, group, weight, bias)
-    return Derived((found.shape, (N, group), (N, group)), "out, mean, 1/spread", found.arithmetic)
+    words = _in_groups(C, group, (weight, bias))
+    return Derived((input.shape, (N, group), (N, group)), "out, mean, 1/spread", words)
 
 
 @rule("native_batch_norm", page="torch.nn.BatchNorm2d")
