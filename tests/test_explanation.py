@@ -139,3 +139,11 @@ def test_a_layer_that_refuses_to_be_made_is_explained_and_patched(tmp_path):
     assert "num_heads=2" in patch
     subprocess.run(["patch", "-p0"], input=patch, cwd=tmp_path, text=True, check=True, capture_output=True)
     assert shapeproof(tmp_path, "derive", "heads.py:Net", "--input", "2,5,100").returncode == 0
+
+
+def test_places_are_written_from_the_current_folder(net):
+    done = shapeproof(net, "derive", "net.py:Net", "--input", "N,1,28,28", "--format", "text")
+    assert done.returncode == 1
+    assert "at net.py:" in done.stdout
+    assert "fix 1: In net.py:" in done.stdout
+    assert str(net) not in done.stdout

@@ -32,5 +32,8 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 def near(text: str) -> str:
     """A text with every path below the working folder written from there, as one would."""
-    folder = str(Path.cwd())
+    try:
+        folder = str(Path.cwd())
+    except FileNotFoundError:  # removed in the meantime
+        return text
     return text if folder == os.sep else text.replace(folder + os.sep, "")

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import field
 from functools import lru_cache
 from itertools import islice
-from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
 
+from shapeproof.files import near
 from shapeproof.records import dataclass
 
 Spot = tuple[CodeType, int]
@@ -105,7 +105,7 @@ class Sources:
             return ""
         parts = []
         for file in dict.fromkeys((*self.texts, *(file for file, *_ in self.added))):
-            old, new, name = "".join(linecache.getlines(file)), self._whole(file), shown(file)
+            old, new, name = "".join(linecache.getlines(file)), self._whole(file), near(file)
             lines = difflib.unified_diff(old.splitlines(True), new.splitlines(True), name, name)
             parts += [line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines]
         return "".join(parts)
@@ -115,12 +115,6 @@ class Sources:
         for _, line, text in sorted((a for a in self.added if a[0] == file), key=lambda a: a[1], reverse=True):
             lines.insert(line, text)
         return "".join(lines)
-
-
-def shown(file: str) -> str:
-    """A file's name as a person writes it: from the current folder, where it lies in it."""
-    path = Path(file)
-    return str(path.relative_to(Path.cwd())) if path.is_absolute() and path.is_relative_to(Path.cwd()) else file
 
 
 def changed(text: str, change: Change) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from shapeproof.errors import OwnError, ShapeproofError
+from shapeproof.files import near
 
 MOST_LINES = 6
 _THEIRS_NOT = (
@@ -26,10 +27,10 @@ _THEIRS_NOT = (
 def users_lines(error: BaseException) -> list[str]:
     """The lines of the user's code that the exception came through, outermost first; packages count as theirs."""
     found = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_theirs(frame.filename)]
-    lines = [f"{_short(f.filename)}:{f.lineno} in {f.name}: {f.line}" for f in found]
+    lines = [f"{near(f.filename)}:{f.lineno} in {f.name}: {f.line}" for f in found]
     if isinstance(error, SyntaxError) and error.filename:
         text = (error.text or linecache.getline(error.filename, error.lineno or 1)).strip()
-        lines.append(f"{_short(error.filename)}:{error.lineno}: {text}")
+        lines.append(f"{near(error.filename)}:{error.lineno}: {text}")
     if len(lines) > MOST_LINES:
         lines = [lines[0], f"... {len(lines) - MOST_LINES} lines between", *lines[-MOST_LINES + 1 :]]
     return lines
@@ -40,18 +41,12 @@ def _is_theirs(name: str) -> bool:
     return not name.startswith(_THEIRS_NOT) or (packages in name and not name.startswith(_THEIRS_NOT[:2]))
 
 
-def _short(name: str) -> str:
-    """A path from here, where that is shorter."""
-    near = os.path.relpath(name) if Path(name).is_absolute() else name
-    return near if len(near) < len(name) and not near.startswith("..") else name
-
-
 def told(error: BaseException) -> str:
     """An exception, the user's lines that it came through, and its notes."""
     text = " ".join(str(error).split())
     head = f"{type(error).__name__}: {text}" if text else type(error).__name__
     notes = getattr(error, "__notes__", ())
-    return "\n".join([head, *(f"  {line}" for line in users_lines(error)), *notes])
+    return "\n".join([head, *(f"  {line}" for line in users_lines(error)), *map(near, notes)])
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from shapeproof.derivation.compare import Pair, lined_up, parting
 from shapeproof.derivation.model import Derivation, Step
+from shapeproof.files import near
 from shapeproof.render.words import count_text, shape_text, title
 
 KEPT = 2  # rows that are alike and shown before and after a difference
@@ -70,7 +71,7 @@ def summary(first: Derivation, second: Derivation, pairs: Sequence[Pair]) -> lis
 def _apart(pair: Pair) -> str:
     step = pair.first or pair.second
     assert step is not None
-    where = f"they part at {step.module or 'the model'} ({step.op})" + (f", {step.source}" if step.source else "")
+    where = f"they part at {step.module or 'the model'} ({step.op})" + (f", {near(step.source)}" if step.source else "")
     if pair.first is None or pair.second is None:
         return f"{where}: only in {'A' if pair.first else 'B'}"
     return f"{where}: {_output(pair.first)} in A, {_output(pair.second)} in B"

@@ -7,6 +7,7 @@ from typing import Any
 from shapeproof.derivation.domain import Domain
 from shapeproof.derivation.model import Derivation, Diagnosis, Fix, ShapeWarning, Step
 from shapeproof.dims import Dim
+from shapeproof.files import near
 from shapeproof.rules.registry import show
 
 MARKS = {"proved": "✓", "mismatch": "≠", "unsupported": "?", "failed": "✗"}
@@ -134,13 +135,13 @@ def _held(branch: tuple[Any, ...]) -> str:
 
 def warning_lines(warning: ShapeWarning) -> list[str]:
     """A warning and its edits."""
-    return [f"warning {warning.code}: {warning.message}", *_fix_lines(warning.fixes)]
+    return [near(f"warning {warning.code}: {warning.message}"), *_fix_lines(warning.fixes)]
 
 
 def explanation(found: Diagnosis) -> list[str]:
     """The cause, the user's line with each operand's shape under its name, the edits, and where to read more."""
-    lines = [f"{found.code}: {found.message}", *_line_with_shapes(found)]
-    written = found.born.rpartition("; ")[2]
+    lines = [near(f"{found.code}: {found.message}"), *_line_with_shapes(found)]
+    written = near(found.born.rpartition("; ")[2])
     lines += [written] if " is written at " in written else []
     page = "README" if found.code in UNPAGED else found.code
     return [*lines, *_fix_lines(found.fixes), f"more on {found.code}: {CODES}{page}.md"]
@@ -176,7 +177,7 @@ def left_out(derivation: Derivation) -> str:
 def _fix_lines(fixes: tuple[Fix, ...]) -> list[str]:
     """The edits, numbered, each with what is known of it."""
     known = {True: "tried: the model then runs", False: "not proved"}
-    return [f"fix {place}: {fix.text} ({known[fix.proved]})" for place, fix in enumerate(fixes, 1)]
+    return [f"fix {place}: {near(fix.text)} ({known[fix.proved]})" for place, fix in enumerate(fixes, 1)]
 
 
 def title(derivation: Derivation) -> str:
