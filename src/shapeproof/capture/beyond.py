@@ -1,4 +1,4 @@
-"""What a function mode is not told: functions of TorchScript, and that ``vmap`` makes of one call a whole batch."""
+"""What a function mode is not told, or under other names: TorchScript, the batch of ``vmap``, inner operators."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from shapeproof.capture.nesting import tensors
 from shapeproof.dims import product
 
 _functorch = torch._C._functorch
-
 
 Tell = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 _OWN = torch.jit.ScriptFunction.__call__

@@ -1,4 +1,4 @@
-"""PyTorch's public name of an operation, from the function object that a torch function mode is handed."""
+"""PyTorch's public name of an operation, from the function object that a function mode is handed, and other names."""
 
 from __future__ import annotations
 
@@ -168,3 +168,14 @@ def named(func: Callable[..., Any]) -> tuple[str, bool, bool]:
     """:func:`public_name` and :func:`is_query` of a function, looked up once."""
     name, inplace = public_name(func)
     return name, inplace, is_query(func, name)
+
+
+@functools.cache
+def dtype_name(dtype: Any) -> str:
+    """``float32`` for ``torch.float32``."""
+    return str(dtype).removeprefix("torch.")
+
+
+def place_name(module: str, op: str, source: str) -> str:
+    """Where a call stands, as messages begin: ``fc (linear) at net.py:13``; what is not known is left out."""
+    return f"{module or 'the model'} ({op})" + (f" at {source}" if source else "")

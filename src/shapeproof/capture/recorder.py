@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 import threading
 import warnings
@@ -23,7 +22,7 @@ from shapeproof.capture.answers import Answers
 from shapeproof.capture.beyond import Batches, as_called, scripted, without_batch
 from shapeproof.capture.effort import Effort
 from shapeproof.capture.guard import Memory, memory
-from shapeproof.capture.naming import named
+from shapeproof.capture.naming import dtype_name, named
 from shapeproof.capture.nesting import mapped, tensors
 from shapeproof.capture.shadow import READS, Shadows, check_indices, moved
 from shapeproof.capture.source import compared, source_line, user_frame, user_spot
@@ -334,8 +333,8 @@ class Recorder(TorchFunctionMode):
         strides = leaf.stride() if leaf.layout == torch.strided and not leaf.is_nested else None
         known = self._lookup(leaf)
         if known is None:
-            return Operand(size_of(leaf), _name(leaf.dtype), strides)
-        return Operand(_shape_by(known, leaf), _name(leaf.dtype), strides, known.below, known.maker)
+            return Operand(size_of(leaf), dtype_name(leaf.dtype), strides)
+        return Operand(_shape_by(known, leaf), dtype_name(leaf.dtype), strides, known.below, known.maker)
 
     def _fed(self, leaf: Any) -> Any:
         if not isinstance(leaf, Tensor):
@@ -413,11 +412,6 @@ def _all_used(module: nn.Module, used: set[int]) -> bool:
 def _shape_by(known: _Known | None, tensor: Tensor) -> Shape:
     shape = size_of(tensor)
     return known.shape if known and known.numbers == shape else shape
-
-
-@functools.cache
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
 
 
 @contextmanager

@@ -189,12 +189,13 @@ def _hint(model: Any, inputs: Sequence[str]) -> str:
     """What the first layer wants, where that is something else than was given."""
     from torch import nn
 
+    from shapeproof.capture.naming import dtype_name
     from shapeproof.capture.spec import parse
     from shapeproof.derivation.inputs import candidates
 
     first = next(candidates(model), "")
     weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
-    dtype = str(weight.dtype).removeprefix("torch.") if weight is not None else "float32"
+    dtype = dtype_name(weight.dtype) if weight is not None else "float32"
     if not inputs:
         return ""
     given = parse(inputs[0])

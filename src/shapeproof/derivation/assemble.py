@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from shapeproof.capture.naming import place_name
 from shapeproof.capture.refusal import python_failure, said_by
 from shapeproof.capture.run import run
 from shapeproof.capture.trace import Call, Manner, Trace
@@ -110,7 +111,7 @@ def _verdict(steps: tuple[Step, ...]) -> Verdict:
 
 def _diagnosis(step: Step, call: Call, error: BaseException | None) -> Diagnosis:
     violation = call.violation or Violation("unsupported", "a call that PyTorch accepts", said_by(error).split("\n")[0])
-    where = f"{step.module or 'the model'} ({step.op})" + (f" at {step.source}" if step.source else "")
+    where = place_name(step.module, step.op, step.source)
     message = f"{where}: expected {violation.expected}, got {violation.got}"
     return Diagnosis(violation.code, message, step, violation.expected, violation.got)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from shapeproof.capture.naming import place_name
 from shapeproof.capture.trace import Trace
 from shapeproof.derivation.domain import FREE, Domain, Part
 from shapeproof.derivation.edges import edges
@@ -184,7 +185,7 @@ def _numbers(shape: Any, sizes: dict[str, int]) -> Any:
 
 
 def _lost(step: Step) -> ShapeWarning:
-    where = f"{step.module or 'the model'} ({step.op})" + (f" at {step.source}" if step.source else "")
+    where = place_name(step.module, step.op, step.source)
     message = (
         f"{where} has another size than its letters say when other sizes go in: "
         "Python turned a size into a plain number before it, so the letters hold only for the sizes tried"

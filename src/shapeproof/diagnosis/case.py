@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
+from shapeproof.capture.naming import dtype_name
 from shapeproof.capture.refusal import python_failure
 from shapeproof.capture.run import run
 from shapeproof.capture.source import is_users
@@ -135,7 +136,7 @@ class Case:
         makers = [n for n, call in enumerate(self.calls[:-1]) if call.output == shape]
         given = any(tuple(value.shape) == shape for _, value in self.inputs())
         maker = makers[-1] if makers and not given else None
-        return Fed(shape, str(tensor.dtype).removeprefix("torch."), maker=maker, identity=id(tensor))
+        return Fed(shape, dtype_name(tensor.dtype), maker=maker, identity=id(tensor))
 
     @property
     def entering(self) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from shapeproof.capture.copies import deep_copy
 from shapeproof.capture.guard import same_randomness
+from shapeproof.capture.naming import dtype_name, place_name
 from shapeproof.capture.nesting import mapped, tensors
 from shapeproof.capture.refusal import decided_by, python_failure
 from shapeproof.capture.run import run
@@ -91,8 +92,8 @@ def _of_a_check(setup: Setup, case: Case, specs: list[InputSpec | None]) -> str:
         for dtype in (torch.bool, torch.get_default_dtype(), torch.int64):
             edit = _of_input(case, place, dtype, specs)
             if dtype is not value.dtype and (tried := _followed(setup, edit, specs, DEEPEST - 1)) and not tried.stops:
-                got = f"{_name(value.dtype)} ({show(tuple(value.shape))})"
-                return "\n".join([f"dtype: {_where(case)}: expected {_name(dtype)}, got {got}", *_told([tried])])
+                got = f"{dtype_name(value.dtype)} ({show(tuple(value.shape))})"
+                return "\n".join([f"dtype: {_where(case)}: expected {dtype_name(dtype)}, got {got}", *_told([tried])])
     return ""
 
 
@@ -105,8 +106,7 @@ def _asks_for_dtypes(case: Case) -> bool:
 
 
 def _where(case: Case) -> str:
-    at = f" at {case.call.source}" if case.call.source else ""
-    return f"{case.path or case.call.module or 'the model'} ({case.call.op}){at}"
+    return place_name(case.path or case.call.module, case.call.op, case.call.source)
 
 
 def _failed(setup: Setup) -> Case | None:
@@ -180,22 +180,18 @@ def _cause(case: Case, wanted: Wanted) -> str:
     fed = case.fed[wanted.index]
     node = case.operand(wanted.index)
     name = f"{written(node, case.text)} " if isinstance(node, (ast.Name, ast.Attribute)) else ""
-    expected = f"{_name(wanted.dtype)}{_why(case, wanted)}"
+    expected = f"{dtype_name(wanted.dtype)}{_why(case, wanted)}"
     return f"dtype: {_where(case)}: expected {expected}, got {fed.dtype} ({name}{show(sizes(fed))})"
 
 
 def _why(case: Case, wanted: Wanted) -> str:
-    weights = [fed for fed in case.fed if case.parameter(fed) and fed.dtype == _name(wanted.dtype)]
+    weights = [fed for fed in case.fed if case.parameter(fed) and fed.dtype == dtype_name(wanted.dtype)]
     if case.call.op in OF_CLASSES:
         return ", classes as whole numbers"
     if not wanted.dtype.is_floating_point:
         looked_up = case.call.op in LOOKED_UP and wanted.dtype is torch.int64
         return ", whole numbers that rows are looked up by" if looked_up else ""
     return " as its weights are" if weights or isinstance(case.owner, nn.RNNBase) else ""
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
 
 
 def _tried(
@@ -261,16 +257,16 @@ def _of_input(case: Case, place: int | str, dtype: torch.dtype, specs: list[Inpu
     if spec is not None:
         said = f"as {_spec(spec, dtype)!r} instead of {spec.text({})!r}"
     else:
-        said = f"in {_name(dtype)}: x{_call(dtype)}"
+        said = f"in {dtype_name(dtype)}: x{_call(dtype)}"
     return Edit(
-        "input", "", "dtype", _name(held[place].dtype), _name(dtype), f"Give {which} {said}.",
+        "input", "", "dtype", dtype_name(held[place].dtype), dtype_name(dtype), f"Give {which} {said}.",
         input_changed(place, lambda x: x.to(dtype)),
     )  # fmt: skip
 
 
 def _spec(spec: InputSpec, dtype: torch.dtype) -> str:
-    written_out = InputSpec(_name(dtype), spec.entries).text({})
-    return written_out if "[" in written_out else f"{_name(dtype)}[{written_out}]"
+    written_out = InputSpec(dtype_name(dtype), spec.entries).text({})
+    return written_out if "[" in written_out else f"{dtype_name(dtype)}[{written_out}]"
 
 
 def _call(dtype: torch.dtype) -> str:
@@ -279,7 +275,7 @@ def _call(dtype: torch.dtype) -> str:
 
 def _in_the_line(case: Case, wanted: Wanted) -> Iterator[Edit]:
     """The conversion in ``forward``, where the tensor goes into the call."""
-    call, words = _call(wanted.dtype), f"convert to {_name(wanted.dtype)}"
+    call, words = _call(wanted.dtype), f"convert to {dtype_name(wanted.dtype)}"
     fed = case.fed[wanted.index]
     change: Callable[[Tensor], Tensor] = lambda x: x.to(wanted.dtype)  # noqa: E731  # it has a type
     if fed.dtype == "uint8" and case.call.op.startswith("conv") and wanted.dtype.is_floating_point:
@@ -296,5 +292,5 @@ def _of_weights(dtype: torch.dtype) -> Edit:
     def apply(setup: Setup) -> None:
         setup.model = deep_copy(setup.model).to(dtype)
 
-    text = f"Make the model's weights {_name(dtype)}: model{_call(dtype)}."
-    return Edit("argument", "", "dtype", None, _name(dtype), text, apply)
+    text = f"Make the model's weights {dtype_name(dtype)}: model{_call(dtype)}."
+    return Edit("argument", "", "dtype", None, dtype_name(dtype), text, apply)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from shapeproof.capture.naming import place_name
 from shapeproof.capture.trace import Call
 from shapeproof.derivation.model import Fix, ShapeWarning, Step
 from shapeproof.dims import Shape
@@ -52,6 +53,6 @@ def _once(scene: Scene, found: Sequence[Doubt]) -> Iterator[Doubt]:
 def warning(doubt: Doubt, steps: Sequence[Step], fixes: tuple[Fix, ...] = ()) -> ShapeWarning:
     """A doubt as a warning, with its place in the message."""
     step = steps[doubt.index]
-    where = f"{step.module or 'the model'} ({step.op})" + (f" at {step.source}" if step.source else "")
+    where = place_name(step.module, step.op, step.source)
     told = doubt.message if doubt.code == "never-called" else f"{where}: {doubt.message}"
     return ShapeWarning(doubt.code, told, step, fixes)
